@@ -1,0 +1,89 @@
+// transport.h: SMTP connections, as the core sees them.
+//
+// The core owns every decision: when to open, what to send next on which connection, when to close.
+// A transport carries them out and reports what happened. Deliveries are handed over only on a
+// ready connection, so a refused connection costs no message an attempt, and a pause takes effect
+// before the next MAIL (L6).
+//
+//   Open ──▶ kOpened ──Send──▶ kSent ──Send──▶ kSent … ──Close──▶ kClosed
+//     └────▶ kClosed (could not connect, refused by banner, EHLO or STARTTLS)
+//
+// After kOpened, each Send is answered by exactly one kSent. A connection ends with exactly one
+// kClosed, after which its id is not used again; a kSent with `connection_usable` false is followed
+// by kClosed without a Close.
+//
+// Threads  methods are called from the engine's thread; the listener may be called from any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "scheduler/domain/ids.h"
+#include "scheduler/domain/provider.h"
+#include "scheduler/domain/reply.h"
+#include "scheduler/ports/mx_resolver.h"
+
+namespace crescendo::ports {
+
+struct OpenConnection {
+  ConnectionId connection;
+  std::string source_address;  // Bytes leave only from here (L8). A literal address.
+  std::string ehlo_name;
+  MxHost host;                 // The one host to try; the core does the fail-over.
+  TlsPolicy tls = TlsPolicy::kOpportunistic;
+};
+
+struct SendMessage {
+  ConnectionId connection;
+  DeliveryId delivery;
+  int attempt = 1;             // 1 for the first.
+  std::string mail_from;       // Envelope sender, without <>. May be "".
+  std::string rcpt_to;         // Envelope recipient, without <>.
+  std::string message;         // RFC 5322 bytes, CRLF line ends, not dot-stuffed.
+};
+
+struct TransportEvent {
+  enum class Kind { kOpened, kSent, kClosed };
+  Kind kind = Kind::kClosed;
+  ConnectionId connection;
+
+  // kSent only.
+  DeliveryId delivery;
+  enum class SentResult {
+    kReply,           // The server answered: see `reply`.
+    kNotTransferred,  // The connection ended before the final dot was fully sent: `detail` says how.
+    kInDoubt,         // It ended, or timed out, after the final dot and before a reply (RFC 1047).
+  };
+  SentResult result = SentResult::kNotTransferred;
+  bool connection_usable = false;  // True: another Send may follow.
+
+  // kSent: the deciding reply (at MAIL, RCPT, DATA or end of data), with its stage.
+  // kClosed: the reply that ended it (a 4yz/5yz banner, EHLO …), or code 0.
+  Reply reply;
+  // What went wrong, for people, when no reply says it: "connection refused", "no reply to RCPT in
+  // 5m", "cannot bind 192.0.2.1: address not available". "" if nothing did.
+  std::string detail;
+  // kClosed: true when the failure was on our side (bind, file descriptors): never feeds a throttle.
+  bool local_failure = false;
+  bool tls = false;  // kOpened: the session is encrypted.
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  // Called once, before any other method.
+  virtual void SetListener(absl::AnyInvocable<void(TransportEvent)> listener) = 0;
+  virtual void Open(OpenConnection request) = 0;
+  virtual void Send(SendMessage request) = 0;
+  // QUIT and close; a transaction under way finishes first.
+  virtual void Close(ConnectionId connection) = 0;
+  // The last dialogue of `delivery` kept for people ("> MAIL FROM…", "< 250 …"; bodies cut); "" if
+  // none is kept any more. Thread-safe.
+  virtual std::string Transcript(DeliveryId delivery) = 0;
+};
+
+}  // namespace crescendo::ports
