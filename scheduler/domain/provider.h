@@ -19,17 +19,19 @@ enum class TlsPolicy { kOpportunistic, kRequired, kVerified, kNever };
 
 struct Provider {
   ProviderId id;
-  std::string display_name;                // "Gmail"
-  std::vector<std::string> mx_suffixes;    // ".google.com": lower case, starts with a dot or is a whole host name.
-  int max_connections_per_ip = 10;         // At once, per lane. Range: [1, 1000].
-  int messages_per_connection = 100;       // Then QUIT and reconnect. Range: [1, 100000].
-  double lane_rate_per_hour = 0;           // Messages, per lane. 0: no limit of its own.
-  double provider_rate_per_hour = 0;       // Messages, all our IPs together. 0: none.
-  int64_t warming_daily_cap = 0;           // Messages per plan day and warming IP. 0: none.
+  std::string display_name;  // "Gmail"
+  std::vector<std::string>
+      mx_suffixes;  // ".google.com": lower case, starts with a dot or is a whole host name.
+  int max_connections_per_ip = 10;    // At once, per lane. Range: [1, 1000].
+  int messages_per_connection = 100;  // Then QUIT and reconnect. Range: [1, 100000].
+  double lane_rate_per_hour = 0;      // Messages, per lane. 0: no limit of its own.
+  double provider_rate_per_hour = 0;  // Messages, all our IPs together. 0: none.
+  int64_t warming_daily_cap = 0;      // Messages per plan day and warming IP. 0: none.
   absl::Duration rate_limit_stop = absl::Minutes(10);  // Least wait after "rate limited".
-  absl::Duration block_stop = absl::Hours(2);          // Least wait after a blocklist or reputation refusal.
+  absl::Duration block_stop =
+      absl::Hours(2);  // Least wait after a blocklist or reputation refusal.
   TlsPolicy tls = TlsPolicy::kOpportunistic;
-  std::string source;                      // Where the figures are from.
+  std::string source;  // Where the figures are from.
 };
 
 // All providers, and which of them serves a set of MX hosts.

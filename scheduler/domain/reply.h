@@ -47,37 +47,37 @@ struct Reply {
 
 // What a reply is about. DESIGN §4's table, split where the action differs.
 enum class ReplyCategory {
-  kAccepted,            // 2yz.
-  kRateLimited,         // Of this IP at this provider: 421 4.7.28, RP-001, 4.7.650.
-  kRateLimitedDomain,   // Of the sending domain (SPF, DKIM, URL), over all our IPs.
-  kDailyQuota,          // The provider's own cap for a day is used up.
-  kTooManyConnections,  // Fewer connections; the rate stays.
+  kAccepted,               // 2yz.
+  kRateLimited,            // Of this IP at this provider: 421 4.7.28, RP-001, 4.7.650.
+  kRateLimitedDomain,      // Of the sending domain (SPF, DKIM, URL), over all our IPs.
+  kDailyQuota,             // The provider's own cap for a day is used up.
+  kTooManyConnections,     // Fewer connections; the rate stays.
   kMessagesPerConnection,  // Reconnect at once, no penalty.
-  kRecipientRate,       // This mailbox receives too fast: delay this recipient only.
-  kGreylisted,          // Retry from the same IP (RFC 6647).
-  kMailboxFull,         // 4.2.2, 5.2.2: soft bounce after days.
-  kTemporarySystem,     // The receiver's own trouble.
-  kUnknownRecipient,    // 5.1.1 and kin: hard bounce, suppressed at once.
-  kRecipientDisabled,   // 5.2.1: the mailbox is closed: hard bounce, suppressed.
-  kMoved,               // 551 5.1.6: bounce; the forwarding address is surfaced.
-  kTooLarge,            // 552 5.3.4.
-  kContent,             // Spam-like content: about the campaign.
-  kContentPolicy,       // Virus, forbidden attachment: about the campaign.
-  kAuthentication,      // SPF or DKIM did not pass: about the sending domain.
-  kDmarc,               // DMARC or alignment did not pass: about the sending domain.
-  kSenderDns,           // MAIL FROM or From domain does not resolve: about the sending domain.
-  kReverseDns,          // No PTR, or forward and reverse DNS differ: about the IP.
-  kTlsRequired,         // The receiver wants STARTTLS.
-  kBlocklistPublic,     // Spamhaus and the like name our IP or domain.
-  kBlocklistProvider,   // The provider's own list: S3150, CON:B1.
-  kReputationDeferral,  // Temporary, by reputation: TSS04.
-  kReputationBlock,     // Refused by reputation: 550 5.7.1 "very low reputation".
-  kRelayDenied,         // The host does not serve this domain: routing is wrong.
-  kRecipientPolicy,     // The recipient's organisation does not want this mail.
-  kProtocol,            // The server says we broke SMTP.
-  kGivenUp,             // The receiver says it tried for long enough.
-  kOtherPermanent,      // A 5yz with no known meaning.
-  kOtherTemporary,      // A 4yz with no known meaning.
+  kRecipientRate,          // This mailbox receives too fast: delay this recipient only.
+  kGreylisted,             // Retry from the same IP (RFC 6647).
+  kMailboxFull,            // 4.2.2, 5.2.2: soft bounce after days.
+  kTemporarySystem,        // The receiver's own trouble.
+  kUnknownRecipient,       // 5.1.1 and kin: hard bounce, suppressed at once.
+  kRecipientDisabled,      // 5.2.1: the mailbox is closed: hard bounce, suppressed.
+  kMoved,                  // 551 5.1.6: bounce; the forwarding address is surfaced.
+  kTooLarge,               // 552 5.3.4.
+  kContent,                // Spam-like content: about the campaign.
+  kContentPolicy,          // Virus, forbidden attachment: about the campaign.
+  kAuthentication,         // SPF or DKIM did not pass: about the sending domain.
+  kDmarc,                  // DMARC or alignment did not pass: about the sending domain.
+  kSenderDns,              // MAIL FROM or From domain does not resolve: about the sending domain.
+  kReverseDns,             // No PTR, or forward and reverse DNS differ: about the IP.
+  kTlsRequired,            // The receiver wants STARTTLS.
+  kBlocklistPublic,        // Spamhaus and the like name our IP or domain.
+  kBlocklistProvider,      // The provider's own list: S3150, CON:B1.
+  kReputationDeferral,     // Temporary, by reputation: TSS04.
+  kReputationBlock,        // Refused by reputation: 550 5.7.1 "very low reputation".
+  kRelayDenied,            // The host does not serve this domain: routing is wrong.
+  kRecipientPolicy,        // The recipient's organisation does not want this mail.
+  kProtocol,               // The server says we broke SMTP.
+  kGivenUp,                // The receiver says it tried for long enough.
+  kOtherPermanent,         // A 5yz with no known meaning.
+  kOtherTemporary,         // A 4yz with no known meaning.
 };
 // "rate limited", "mailbox full" … the words of DESIGN §4, for people; and e.g. "RATE_LIMITED".
 absl::string_view ReplyCategoryName(ReplyCategory category);
@@ -86,16 +86,16 @@ absl::string_view ReplyCategoryCode(ReplyCategory category);
 // Whom or what the reaction may touch. Nothing outside it moves.
 enum class ReplyScope {
   kNone,
-  kMessage,                 // This delivery's retry clock.
-  kRecipient,               // This delivery, and (if suppressed) this address.
-  kConnection,              // This SMTP connection.
-  kMxHost,                  // This receiving host.
-  kLane,                    // Egress IP × provider.
-  kLaneConnections,         // The lane's connection limit.
-  kSendingDomainProvider,   // Our From domain at this provider, over all IPs.
-  kSendingDomain,           // Our From domain everywhere.
-  kCampaignProvider,        // This campaign at this provider.
-  kProvider,                // All our IPs at this provider.
+  kMessage,                // This delivery's retry clock.
+  kRecipient,              // This delivery, and (if suppressed) this address.
+  kConnection,             // This SMTP connection.
+  kMxHost,                 // This receiving host.
+  kLane,                   // Egress IP × provider.
+  kLaneConnections,        // The lane's connection limit.
+  kSendingDomainProvider,  // Our From domain at this provider, over all IPs.
+  kSendingDomain,          // Our From domain everywhere.
+  kCampaignProvider,       // This campaign at this provider.
+  kProvider,               // All our IPs at this provider.
 };
 absl::string_view ReplyScopeName(ReplyScope scope);
 
@@ -115,11 +115,11 @@ struct Classification {
   ReplyCategory category = ReplyCategory::kOtherTemporary;
   ReplyScope scope = ReplyScope::kMessage;
   Disposition disposition = Disposition::kRetry;
-  bool suppress = false;        // Add the address to the suppression list.
-  bool alert = false;           // An operator must look.
-  absl::Duration stop_for;      // At least so long without an attempt in `scope`; zero: category's own.
-  std::string rule;             // Name of the rule that matched, e.g. "gmail/rate-ip"; "" for a default.
-  std::string hint;             // For people: what to do. May be "".
+  bool suppress = false;    // Add the address to the suppression list.
+  bool alert = false;       // An operator must look.
+  absl::Duration stop_for;  // At least so long without an attempt in `scope`; zero: category's own.
+  std::string rule;  // Name of the rule that matched, e.g. "gmail/rate-ip"; "" for a default.
+  std::string hint;  // For people: what to do. May be "".
   std::string forward_address;  // kMoved: the address the server named, if any.
 };
 

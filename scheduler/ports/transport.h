@@ -33,17 +33,17 @@ struct OpenConnection {
   ConnectionId connection;
   std::string source_address;  // Bytes leave only from here (L8). A literal address.
   std::string ehlo_name;
-  MxHost host;                 // The one host to try; the core does the fail-over.
+  MxHost host;  // The one host to try; the core does the fail-over.
   TlsPolicy tls = TlsPolicy::kOpportunistic;
 };
 
 struct SendMessage {
   ConnectionId connection;
   DeliveryId delivery;
-  int attempt = 1;             // 1 for the first.
-  std::string mail_from;       // Envelope sender, without <>. May be "".
-  std::string rcpt_to;         // Envelope recipient, without <>.
-  std::string message;         // RFC 5322 bytes, CRLF line ends, not dot-stuffed.
+  int attempt = 1;        // 1 for the first.
+  std::string mail_from;  // Envelope sender, without <>. May be "".
+  std::string rcpt_to;    // Envelope recipient, without <>.
+  std::string message;    // RFC 5322 bytes, CRLF line ends, not dot-stuffed.
 };
 
 struct TransportEvent {
@@ -55,7 +55,8 @@ struct TransportEvent {
   DeliveryId delivery;
   enum class SentResult {
     kReply,           // The server answered: see `reply`.
-    kNotTransferred,  // The connection ended before the final dot was fully sent: `detail` says how.
+    kNotTransferred,  // The connection ended before the final dot was fully sent: `detail` says
+                      // how.
     kInDoubt,         // It ended, or timed out, after the final dot and before a reply (RFC 1047).
   };
   SentResult result = SentResult::kNotTransferred;
@@ -67,7 +68,8 @@ struct TransportEvent {
   // What went wrong, for people, when no reply says it: "connection refused", "no reply to RCPT in
   // 5m", "cannot bind 192.0.2.1: address not available". "" if nothing did.
   std::string detail;
-  // kClosed: true when the failure was on our side (bind, file descriptors): never feeds a throttle.
+  // kClosed: true when the failure was on our side (bind, file descriptors): never feeds a
+  // throttle.
   bool local_failure = false;
   bool tls = false;  // kOpened: the session is encrypted.
 };

@@ -1,0 +1,243 @@
+// store.h: what must survive. Speaks verbs of the domain: append, claim, settle, load, page.
+//
+// Writes go in groups: Commit applies many writes of many callers in one transaction and returns
+// after it is synced, so "OK" means "on disk" (L3). Each write succeeds or fails on its own: one
+// that fails leaves no trace and does not touch its neighbours.
+//
+// Errors   of one write (WriteResult.status):
+//            NOT_FOUND           what it names does not exist
+//            ALREADY_EXISTS      create of an id that is taken
+//            ABORTED             the record's revision is not the expected one: read again
+//            FAILED_PRECONDITION the state forbids it (settle of what is not claimed …)
+//            INVALID_ARGUMENT    a request_id or chunk number used again with another body
+//          of Commit itself, nothing of the group applied:
+//            RESOURCE_EXHAUSTED  disk full: try again later
+//            DATA_LOSS           an I/O error or failed sync: stop acknowledging, end the process
+// Threads  one thread calls everything; the engine's committer owns it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/civil_time.h"
+#include "absl/types/span.h"
+#include "scheduler/domain/campaign.h"
+#include "scheduler/domain/egress_ip.h"
+#include "scheduler/domain/event.h"
+#include "scheduler/domain/ledger.h"
+#include "scheduler/domain/plan.h"
+#include "scheduler/domain/suppression.h"
+
+namespace crescendo::ports {
+
+// Makes a create happen once: same id and fingerprint, same answer, for at least 72 h.
+struct RequestKey {
+  std::string id;            // "": not idempotent.
+  uint64_t fingerprint = 0;  // Of the request's body.
+};
+
+// Stores a record: creates it when record.revision == 0, else replaces the one with exactly that
+// revision. The result's record has the new revision (and for a campaign its key). `events` are
+// appended with it.
+template <class Record>
+struct Put {
+  Record record;
+  RequestKey request;
+  std::vector<Event> events;
+};
+
+struct PutPlanDay {
+  PlanDay day;
+  std::vector<Event> events;
+};  // Inserts, or replaces the same day.
+struct PutLane {
+  LaneRecord lane;
+  std::vector<Event> events;
+};
+struct AppendEvents {
+  std::vector<Event> events;
+};
+
+// One chunk of an import. Chunks of one import are numbered 1, 2, 3 …; one that was applied before
+// answers as then (`replayed`), one with a gap before it is FAILED_PRECONDITION.
+struct AppendRecipients {
+  struct Row {
+    std::string address;  // Normalised.
+    double score = 0;     // [0, 1]
+    std::vector<std::pair<std::string, std::string>> variables;
+  };
+  CampaignId campaign;
+  ImportId import;
+  int64_t chunk = 1;
+  uint64_t fingerprint = 0;  // Of the chunk's body.
+  std::vector<Row> rows;     // At most 10,000.
+  absl::Time now;
+};
+struct AppendOutcome {
+  int64_t added = 0;       // Queued by this chunk.
+  int64_t duplicates = 0;  // Already in the campaign, or twice in the chunk.
+  int64_t suppressed = 0;  // Stored in state kSuppressed.
+  bool replayed = false;
+  // What the queue must learn; empty when replayed.
+  std::vector<QueuedDelivery> queued;
+  // Domains seen for the first time ever.
+  std::vector<std::pair<DomainKey, std::string>> new_domains;
+};
+
+// Takes deliveries out of the queue for a lane, each with a slot of that plan day.
+// A delivery that is not queued or deferred any more, or whose address has been suppressed, is left
+// out of the result (the latter becomes kSuppressed).
+struct Claim {
+  Lane lane;
+  absl::CivilDay day;
+  std::vector<DeliveryId> deliveries;
+  absl::Time now;
+};
+struct ClaimedDelivery {
+  DeliveryId id;
+  CampaignKey campaign;
+  std::string address;
+  std::vector<std::pair<std::string, std::string>> variables;
+  int attempts = 0;  // That ended before this one.
+};
+
+// Puts claimed deliveries back as they were: nothing was attempted, the slots return.
+struct Release {
+  Lane lane;
+  absl::CivilDay day;
+  std::vector<DeliveryId> deliveries;
+};
+
+// Records how an attempt ended: the delivery, the ledger, the event and the suppression, together.
+// REQUIRES: the delivery is claimed (else FAILED_PRECONDITION: an outcome is never overwritten,
+// L7).
+struct Settle {
+  enum class Slot { kAccepted, kRefused, kInDoubt, kDeferred };
+  DeliveryId delivery;
+  Lane lane;
+  absl::CivilDay claim_day;
+  absl::CivilDay
+      settle_day;  // Another than claim_day: the slot counts on both (LedgerRow.carried).
+  Slot slot = Slot::kDeferred;
+  DeliveryState state = DeliveryState::kDeferred;  // The new state; not kClaimed.
+  bool counts_as_attempt = true;  // False: kRetryNow, lost before the message was offered.
+  absl::Time next_attempt_time = absl::InfinitePast();  // For kDeferred.
+  EgressIpId pinned_ip;  // For kDeferred: retry from here only. "": any.
+  std::optional<ReplyCategory> category;
+  std::string reply;
+  std::optional<SuppressionReason> suppress;  // Adds the address, and ends its other deliveries.
+  std::vector<Event> events;  // Their `address` is filled in by the store when it is empty.
+  absl::Time now;
+};
+
+// Ends a delivery that is not claimed: expired, or resolved from in doubt, by an operator.
+struct EndDelivery {
+  DeliveryId delivery;
+  DeliveryState state = DeliveryState::kExpired;
+  std::vector<Event> events;
+  absl::Time now;
+};
+
+// Cancels what of the campaign is queued, deferred or in doubt. Put<Campaign> goes with it.
+struct CancelDeliveries {
+  CampaignId campaign;
+  absl::Time now;
+};
+
+// Adds or replaces; the address's deliveries that are queued or deferred become kSuppressed.
+struct AddSuppressions {
+  std::vector<Suppression> suppressions;
+  std::vector<Event> events;
+};
+struct RemoveSuppression {
+  std::string address;
+  std::vector<Event> events;
+};  // NOT_FOUND.
+
+using Write = std::variant<Put<EgressIp>, Put<Pool>, Put<Plan>, Put<Campaign>, PutPlanDay, PutLane,
+                           AppendEvents, AppendRecipients, Claim, Release, Settle, EndDelivery,
+                           CancelDeliveries, AddSuppressions, RemoveSuppression>;
+
+struct WriteResult {
+  absl::Status status;
+  // Put: the record as stored. AppendRecipients, Claim: their outcome. AddSuppressions, Settle with
+  // `suppress`, CancelDeliveries: the deliveries that ended by it. Else nothing.
+  std::variant<std::monostate, EgressIp, Pool, Plan, Campaign, AppendOutcome,
+               std::vector<ClaimedDelivery>, std::vector<DeliveryId>>
+      value;
+  bool replayed = false;  // Put: the request_id was answered before; this is that answer.
+};
+
+// A page of a list: rows after `after` in key order, at most `limit` of them.
+struct DeliveryFilter {
+  std::optional<CampaignId> campaign;  // Required unless `address` is set.
+  std::optional<DeliveryState> state;
+  std::optional<std::string> address;  // Normalised.
+};
+struct EventFilter {
+  std::optional<CampaignId> campaign;
+  std::optional<EgressIpId> egress_ip;
+  std::optional<ProviderId> provider;
+  std::optional<PlanId> plan;
+  std::optional<DeliveryId> delivery;
+  std::vector<EventType> types;  // Empty: all.
+};
+
+// All that is small, read once at start.
+struct Directory {
+  std::vector<EgressIp> egress_ips;
+  std::vector<Pool> pools;
+  std::vector<Plan> plans;
+  std::vector<PlanDay> plan_days;  // The newest of each plan.
+  std::vector<Campaign> campaigns;
+  std::vector<LaneRecord> lanes;
+  std::vector<std::pair<DomainKey, std::string>> domains;
+  std::vector<LedgerRow> ledger;  // Of each lane: its newest two days.
+};
+
+// A claim that a crash left open, to be settled as in doubt at start.
+struct OpenClaim {
+  QueuedDelivery delivery;
+  Lane lane;
+  absl::CivilDay day;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // `results` gets one entry per write when OK is returned.
+  virtual absl::Status Commit(absl::Span<const Write> writes,
+                              std::vector<WriteResult>* results) = 0;
+
+  virtual absl::StatusOr<Directory> LoadDirectory() = 0;
+  // Queued and deferred deliveries of campaigns that are not cancelled, with id > `after`, by id.
+  virtual absl::StatusOr<std::vector<QueuedDelivery>> LoadQueued(DeliveryId after, int limit) = 0;
+  virtual absl::StatusOr<std::vector<OpenClaim>> LoadOpenClaims() = 0;
+
+  virtual absl::StatusOr<Delivery> GetDelivery(DeliveryId id) = 0;  // NOT_FOUND.
+  virtual absl::StatusOr<std::vector<Delivery>> ListDeliveries(const DeliveryFilter& filter,
+                                                               DeliveryId after, int limit) = 0;
+  // Kept in the commit that changes it: no scan.
+  virtual absl::StatusOr<CampaignCounts> CountDeliveries(const CampaignId& campaign) = 0;
+  virtual absl::StatusOr<std::vector<Event>> ListEvents(const EventFilter& filter, EventId after,
+                                                        int limit) = 0;
+  virtual absl::StatusOr<EventId> LastEvent() = 0;  // 0 if there is none.
+  // By address.
+  virtual absl::StatusOr<std::vector<Suppression>> ListSuppressions(absl::string_view after,
+                                                                    int limit) = 0;
+  virtual absl::StatusOr<Suppression> GetSuppression(absl::string_view address) = 0;  // NOT_FOUND.
+  virtual absl::StatusOr<std::vector<PlanDay>> ListPlanDays(const PlanId& plan) = 0;  // By day.
+  virtual absl::StatusOr<std::vector<LedgerRow>> ListLedger(const EgressIpId& ip,
+                                                            absl::CivilDay first,
+                                                            absl::CivilDay last) = 0;
+  // The last applied chunk of an import; 0 if none.
+  virtual absl::StatusOr<int64_t> LastChunk(const CampaignId& campaign, const ImportId& import) = 0;
+};
+
+}  // namespace crescendo::ports
