@@ -1,0 +1,52 @@
+// status.h: snapshots of the shard's state, for people, dashboards and the API.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/civil_time.h"
+#include "scheduler/core/wait.h"
+#include "scheduler/domain/egress_ip.h"
+#include "scheduler/domain/ledger.h"
+#include "scheduler/domain/plan.h"
+
+namespace crescendo::core {
+
+enum class LaneState {
+  kWarming,     // Under an active plan.
+  kSteady,      // No plan, or a graduated one.
+  kHeld,        // Stopped by the scheduler.
+  kPaused,      // By an operator: the lane or its plan.
+  kNotStarted,  // Its plan has not started.
+};
+absl::string_view LaneStateName(LaneState state);  // "WARMING" …
+
+struct LaneStatus {
+  Lane lane;
+  LaneState state = LaneState::kSteady;
+  LedgerRow today;                      // Of the current plan day.
+  std::optional<int64_t> ip_cap;        // Messages per plan day of the IP. None: no plan caps it.
+  int64_t ip_used = 0;                  // Over all providers.
+  std::optional<int64_t> provider_cap;  // Of this lane. None: only ip_cap.
+  int64_t queued = 0;    // Recipients that could leave by this lane; shared with its pool.
+  int64_t retrying = 0;  // Of these: waiting for their retry time.
+  int in_flight = 0;
+  int connections = 0;  // Open or opening.
+  int connection_limit = 0;
+  double rate_per_hour = 0;  // What the lane may do now. 0: not limited.
+  Wait wait;
+  LaneRecord record;  // Throttle state and operator's pause.
+};
+
+struct PlanStatus {
+  Plan plan;
+  std::optional<PlanDay> today;   // None before the start date.
+  LedgerRow today_total;          // Sum over providers; its lane's provider is empty.
+  absl::Time day_start, day_end;  // Of `today`.
+  std::vector<LaneStatus> lanes;  // Of the plan's IP, by provider.
+  Wait wait;                      // Of the IP as a whole.
+};
+
+}  // namespace crescendo::core

@@ -1,0 +1,130 @@
+// engine.h: the loop that drives the shard through the ports.
+//
+// Three threads meet here. The engine's own turns the shard: letters in, effects out. The
+// committer's owns the store and groups the writes of all callers into synced commits. Transport
+// and callers post letters from theirs. A change is written first and applied when it is durable,
+// so what is acknowledged is on disk (L3) and in force (L6).
+//
+// Errors   every answer is a StatusOr; the codes are those of ports/store.h plus INVALID_ARGUMENT
+//          and FAILED_PRECONDITION from validation, RESOURCE_EXHAUSTED when a queue is full, and
+//          UNAVAILABLE after Stop.
+// Threads  all public methods are safe from any thread; `done` runs on an engine thread and must
+// not
+//          block.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "scheduler/base/clock.h"
+#include "scheduler/core/options.h"
+#include "scheduler/core/reply_classifier.h"
+#include "scheduler/core/status.h"
+#include "scheduler/domain/provider.h"
+#include "scheduler/ports/composer.h"
+#include "scheduler/ports/mx_resolver.h"
+#include "scheduler/ports/store.h"
+#include "scheduler/ports/transport.h"
+
+namespace crescendo::engine {
+
+template <class T>
+using Done = absl::AnyInvocable<void(absl::StatusOr<T>)>;
+
+// Who asks and why (the audit trail), and how.
+struct Request {
+  ports::RequestKey key;  // Creates only.
+  std::string actor;      // "cli:alice". May be "".
+  std::string reason;     // May be "".
+  bool validate_only =
+      false;  // Check everything, change nothing; the answer is what would be stored.
+};
+
+enum class PlanVerb { kStart, kPause, kResume };
+enum class CampaignVerb { kStart, kPause, kResume, kCancel };
+enum class LaneVerb { kPause, kResume };
+
+struct Edges {
+  const base::Clock* clock;
+  ports::Store* store;
+  ports::Transport* transport;
+  ports::MxResolver* resolver;
+  ports::MessageComposer* composer;
+  const ProviderCatalog* providers;
+  const core::ReplyClassifier* classifier;
+};
+
+class Engine {
+ public:
+  // All edges outlive the engine.
+  Engine(const Edges& edges, const core::Options& options);
+  ~Engine();
+
+  // Loads the store, settles what a crash left open as in doubt, and starts. Blocks until the first
+  // turn is done. DATA_LOSS and the like: nothing was started.
+  absl::Status Start();
+  // No new transactions; waits until those in flight have ended or `limit` of real time has passed,
+  // then stops all threads. Every outcome known by then is on disk.
+  void Stop(absl::Duration limit);
+  // OK while the store can be trusted. DATA_LOSS: the process must end (DESIGN §7).
+  absl::Status Health() const;
+  // Called once, from any thread, when Health turns bad.
+  void SetFatalHandler(absl::AnyInvocable<void(absl::Status)> handler);
+
+  // Creates (revision 0) or replaces (the revision the change was made from). Stages, caps and the
+  // like take effect at once; a cap already passed today stops the day, it is never passed further.
+  void Put(EgressIp ip, Request request, Done<EgressIp> done);
+  void Put(Pool pool, Request request, Done<Pool> done);
+  void Put(Plan plan, Request request, Done<Plan> done);
+  void Put(Campaign campaign, Request request, Done<Campaign> done);
+
+  // `revision` 0: whatever it is now. A verb whose state is already reached succeeds.
+  void Change(PlanId plan, PlanVerb verb, int64_t revision, Request request, Done<Plan> done);
+  void Change(CampaignId campaign, CampaignVerb verb, int64_t revision, Request request,
+              Done<Campaign> done);
+  void Change(Lane lane, LaneVerb verb, Request request, Done<core::LaneStatus> done);
+
+  // One chunk of an import (ports::AppendRecipients). Bounded: RESOURCE_EXHAUSTED when too many
+  // chunks wait for the disk.
+  void Import(ports::AppendRecipients chunk, Done<ports::AppendOutcome> done);
+
+  void Suppress(std::vector<Suppression> suppressions, Request request, Done<int64_t> done);
+  void Unsuppress(std::string address, Request request, Done<std::string> done);
+
+  // Snapshots of what is in force.
+  void GetEgressIp(EgressIpId id, Done<EgressIp> done);
+  void ListEgressIps(Done<std::vector<EgressIp>> done);  // By id, as the other lists.
+  void GetPool(PoolId id, Done<Pool> done);
+  void ListPools(Done<std::vector<Pool>> done);
+  void GetPlan(PlanId id, Done<Plan> done);
+  void ListPlans(Done<std::vector<Plan>> done);
+  void GetCampaign(CampaignId id, Done<Campaign> done);
+  void ListCampaigns(Done<std::vector<Campaign>> done);
+  void GetPlanStatus(PlanId id, Done<core::PlanStatus> done);
+  // Of one IP, or of all when `ip` is empty: every lane that has recipients, a record or a ledger.
+  void ListLanes(EgressIpId ip, Done<std::vector<core::LaneStatus>> done);
+
+  // Runs `read` on the committer's thread, between commits. It must be quick: page.
+  // False (and `read` is not run) after Stop or when too many reads wait.
+  bool Read(absl::AnyInvocable<void(ports::Store&)> read);
+
+  // Calls `listener` after every commit that appended events, from the committer's thread. It must
+  // not block. Returns an id for Unsubscribe, after which it is not called any more.
+  int64_t Subscribe(absl::AnyInvocable<void()> listener);
+  void Unsubscribe(int64_t id);
+
+  const ProviderCatalog& providers() const;
+  const base::Clock& clock() const;
+  std::string Transcript(DeliveryId delivery);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace crescendo::engine
