@@ -49,6 +49,7 @@ struct LaneRecord {
   bool paused = false;                              // By an operator.
   std::string pause_reason;                         // Why, and who. "" if not paused.
   absl::Time stopped_until = absl::InfinitePast();  // By the throttle.
+  bool blocked = false;      // Stopped for reputation rather than for rate.
   std::string stop_reason;                          // The reply that caused it.
   int stop_count = 0;        // Stops in a row without a full recovery: each doubles the wait.
   double rate_per_hour = 0;  // The throttle's cut rate. 0: not cut.

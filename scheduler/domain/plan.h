@@ -68,22 +68,20 @@ struct Plan {
 
   PlanState state = PlanState::kDraft;
   std::string state_reason;  // Why, and who. May be "".
-  // How far it has come; moves only when a plan day ends, at most one step a day (L9).
-  int stage = 0;         // Index into `stages`.
-  int day_in_stage = 0;  // Counted days of that stage, [0, days).
   absl::Time create_time;
   int64_t revision = 0;
 };
 
-// One plan day: written when it opens (decision kOpen) and again when it ends. The cap of an open
-// day never rises except by an operator's edit.
+// One plan day: written when it opens (decision kOpen) and again when it ends. How far a plan has
+// come is the newest of its days and nothing else (L9). The cap of an open day never rises except
+// by an operator's edit.
 struct PlanDay {
   PlanId plan;
   EgressIpId egress_ip;
   absl::CivilDay day;
-  int stage = 0;
-  int day_in_stage = 0;
-  int64_t cap = 0;
+  int stage = 0;         // Index into the plan's stages.
+  int day_in_stage = 0;  // Counted days of that stage before this one.
+  int64_t cap = 0;       // Messages.
   DayDecision decision = DayDecision::kOpen;
   std::string reason;    // "184 of 200 accepted (92 %): next step".
   int64_t accepted = 0;  // At the decision.

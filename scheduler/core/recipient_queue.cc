@@ -1,0 +1,106 @@
+#include "scheduler/core/recipient_queue.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "scheduler/base/check.h"
+
+namespace crescendo::core {
+
+void RecipientQueue::Add(CampaignKey campaign, const Candidate& candidate) {
+  if (ready_[campaign].insert(candidate).second) ++ready_count_;
+}
+
+void RecipientQueue::AddLater(absl::Time not_before, CampaignKey campaign,
+                              const Candidate& candidate) {
+  if (waiting_[campaign].emplace(not_before, candidate).second) ++waiting_count_;
+}
+
+bool RecipientQueue::Ripen(absl::Time now) {
+  bool any = false;
+  for (auto& [campaign, later] : waiting_) {
+    while (!later.empty() && later.begin()->first <= now) {
+      Add(campaign, later.begin()->second);
+      later.erase(later.begin());
+      --waiting_count_;
+      any = true;
+    }
+  }
+  return any;
+}
+
+absl::Time RecipientQueue::NextRipe() const {
+  absl::Time next = absl::InfiniteFuture();
+  for (const auto& [campaign, later] : waiting_) {
+    if (!later.empty()) next = std::min(next, later.begin()->first);
+  }
+  return next;
+}
+
+std::optional<RecipientQueue::Ranked> RecipientQueue::Best(
+    absl::FunctionRef<bool(CampaignKey)> open) const {
+  std::optional<Ranked> best;
+  for (const auto& [campaign, candidates] : ready_) {
+    if (candidates.empty() || (best.has_value() && !(*candidates.begin() < best->candidate)))
+      continue;
+    if (open(campaign)) best = Ranked{campaign, *candidates.begin()};
+  }
+  return best;
+}
+
+void RecipientQueue::VisitBest(absl::FunctionRef<bool(CampaignKey)> open,
+                               absl::FunctionRef<bool(const Ranked&)> visit) const {
+  struct Cursor {
+    CampaignKey campaign;
+    absl::btree_set<Candidate>::const_iterator at, end;
+  };
+  std::vector<Cursor> cursors;
+  for (const auto& [campaign, candidates] : ready_) {
+    if (!candidates.empty() && open(campaign)) {
+      cursors.push_back({campaign, candidates.begin(), candidates.end()});
+    }
+  }
+  while (!cursors.empty()) {
+    const auto best =
+        std::min_element(cursors.begin(), cursors.end(),
+                         [](const Cursor& a, const Cursor& b) { return *a.at < *b.at; });
+    if (!visit(Ranked{best->campaign, *best->at})) return;
+    if (++best->at == best->end) cursors.erase(best);
+  }
+}
+
+void RecipientQueue::Remove(const Ranked& ranked) {
+  const auto found = ready_.find(ranked.campaign);
+  CRESCENDO_CHECK(found != ready_.end() && found->second.erase(ranked.candidate) == 1);
+  --ready_count_;
+}
+
+void RecipientQueue::Drop(CampaignKey campaign) {
+  if (const auto found = ready_.find(campaign); found != ready_.end()) {
+    ready_count_ -= static_cast<int64_t>(found->second.size());
+    ready_.erase(found);
+  }
+  if (const auto found = waiting_.find(campaign); found != waiting_.end()) {
+    waiting_count_ -= static_cast<int64_t>(found->second.size());
+    waiting_.erase(found);
+  }
+}
+
+void RecipientQueue::Clear(absl::FunctionRef<void(absl::Time, const Ranked&)> each) {
+  for (const auto& [campaign, candidates] : ready_) {
+    for (const Candidate& candidate : candidates) each(absl::InfinitePast(), {campaign, candidate});
+  }
+  for (const auto& [campaign, later] : waiting_) {
+    for (const auto& [time, candidate] : later) each(time, {campaign, candidate});
+  }
+  ready_.clear();
+  waiting_.clear();
+  ready_count_ = waiting_count_ = 0;
+}
+
+int64_t RecipientQueue::ready(CampaignKey campaign) const {
+  const auto found = ready_.find(campaign);
+  return found == ready_.end() ? 0 : static_cast<int64_t>(found->second.size());
+}
+
+}  // namespace crescendo::core

@@ -1,0 +1,412 @@
+#include "scheduler/core/shard.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "scheduler/base/check.h"
+#include "scheduler/base/civil_day.h"
+#include "scheduler/core/shard_impl.h"
+
+namespace crescendo::core {
+
+Shard::Impl::Impl(const ProviderCatalog& providers, const ReplyClassifier& classifier,
+                  const Options& options)
+    : catalog_(providers), classifier_(classifier), options_(options), random_(options.seed) {
+  for (const Provider& provider : catalog_.providers()) {
+    provider_by_id_[provider.id.text()] = static_cast<ProviderIndex>(providers_.size());
+    providers_.push_back({provider, {}});
+  }
+}
+
+std::vector<Effect> Shard::Impl::Step(const base::Moment& now, absl::Span<const Letter> letters) {
+  now_ = now;
+  wake_ = absl::InfiniteFuture();
+  effects_.clear();
+  for (const Letter& letter : letters) {
+    std::visit([this](const auto& content) { On(content); }, letter);
+  }
+  TurnDays();
+  AskForMx();
+  Release();
+  CloseIdle();
+  return std::move(effects_);
+}
+
+// --- Records -----------------------------------------------------------------------------------------
+
+IpState* Shard::Impl::FindIp(const EgressIpId& id) {
+  for (IpState& ip : ips_) {
+    if (ip.ip.id == id) return &ip;
+  }
+  return nullptr;
+}
+
+const IpState* Shard::Impl::FindIp(const EgressIpId& id) const {
+  return const_cast<Impl*>(this)->FindIp(id);
+}
+
+LaneBook& Shard::Impl::LaneOf(IpState& ip, ProviderIndex provider) {
+  if (static_cast<int>(ip.lanes.size()) <= provider) ip.lanes.resize(provider + 1);
+  std::unique_ptr<LaneBook>& lane = ip.lanes[provider];
+  if (lane == nullptr) {
+    lane = std::make_unique<LaneBook>();
+    lane->lane = {ip.ip.id, providers_[provider].provider.id};
+    lane->ip = static_cast<int>(std::find_if(ips_.begin(), ips_.end(),
+                                             [&](const IpState& other) { return &other == &ip; }) -
+                                ips_.begin());
+    lane->provider = provider;
+  }
+  return *lane;
+}
+
+const Plan* Shard::Impl::PlanOf(const IpState& ip) const {
+  const auto found = plans_.find(ip.plan);
+  return found == plans_.end() ? nullptr : &found->second;
+}
+
+void Shard::Impl::On(const EgressIp& ip) {
+  if (IpState* known = FindIp(ip.id)) {
+    // A new address or EHLO name holds for new connections: close the old ones.
+    if (known->ip.address != ip.address || known->ip.ehlo_name != ip.ehlo_name) {
+      for (auto& [id, connection] : connections_) {
+        if (connection.lane->lane.egress_ip == ip.id) CloseConnection(connection);
+      }
+    }
+    known->ip = ip;
+    return;
+  }
+  ips_.emplace_back().ip = ip;
+  IpState& added = ips_.back();
+  for (size_t i = 0; i < pools_.size(); ++i) {
+    const auto& members = pools_[i].pool.egress_ips;
+    if (std::find(members.begin(), members.end(), ip.id) != members.end()) {
+      added.pool = static_cast<int>(i);
+    }
+  }
+  for (const auto& [id, plan] : plans_) {
+    if (plan.egress_ip == ip.id) On(Plan(plan));
+  }
+}
+
+void Shard::Impl::On(const Pool& pool) {
+  size_t index = 0;
+  while (index < pools_.size() && pools_[index].pool.id != pool.id) ++index;
+  if (index == pools_.size()) pools_.emplace_back();
+  pools_[index].pool = pool;
+  for (IpState& ip : ips_) {
+    const bool member = std::find(pool.egress_ips.begin(), pool.egress_ips.end(), ip.ip.id) !=
+                        pool.egress_ips.end();
+    if (member) {
+      ip.pool = static_cast<int>(index);
+    } else if (ip.pool == static_cast<int>(index)) {
+      ip.pool = -1;
+      for (auto& lane : ip.lanes) {
+        if (lane != nullptr) Revoke(*lane, /*all=*/true);
+      }
+    }
+  }
+}
+
+void Shard::Impl::On(const Plan& plan) {
+  plans_[plan.id.text()] = plan;
+  IpState* ip = FindIp(plan.egress_ip);
+  if (ip == nullptr) return;
+  ip->plan = plan.id.text();
+  const absl::StatusOr<absl::TimeZone> zone = base::LoadZone(plan.time_zone);
+  CRESCENDO_CHECK(zone.ok());
+  ip->zone = *zone;
+  if (!ip->day.has_value() || ip->day->decision != DayDecision::kOpen) return;
+  // An edit while the day is open: the new cap and window hold from now on.
+  const int64_t cap = CapOf(plan, *ip->day);
+  if (cap != ip->day->cap) {
+    ip->day->cap = cap;
+    Emit(ports::PutPlanDay{*ip->day, {}});
+  }
+  SetWindow(*ip, plan);
+}
+
+void Shard::Impl::On(const PlanDay& day) {
+  IpState* ip = FindIp(day.egress_ip);
+  if (ip == nullptr) return;
+  ip->day = day;
+  if (const Plan* plan = PlanOf(*ip); plan != nullptr && day.decision == DayDecision::kOpen) {
+    SetWindow(*ip, *plan);
+  }
+}
+
+void Shard::Impl::On(const Campaign& campaign) {
+  CampaignStatus& known = campaigns_[campaign.key];
+  const bool pool_changed = known.campaign.pool != campaign.pool && !known.campaign.pool.empty();
+  known.campaign = campaign;
+  const int old_pool = known.pool;
+  known.pool = -1;
+  for (size_t i = 0; i < pools_.size(); ++i) {
+    if (pools_[i].pool.id == campaign.pool) known.pool = static_cast<int>(i);
+  }
+  if (pool_changed && old_pool >= 0 && old_pool != known.pool) {
+    // Its recipients move to the queues of the new pool.
+    for (ProviderIndex p = 0; p < static_cast<int>(pools_[old_pool].queues.size()); ++p) {
+      if (pools_[old_pool].queues[p] == nullptr) continue;
+      RecipientQueue rest;
+      auto& target = pools_[known.pool].queues;
+      if (static_cast<int>(target.size()) <= p) target.resize(p + 1);
+      if (target[p] == nullptr) target[p] = std::make_unique<RecipientQueue>();
+      pools_[old_pool].queues[p]->Clear(
+          [&](absl::Time not_before, const RecipientQueue::Ranked& ranked) {
+            RecipientQueue& to = ranked.campaign == campaign.key ? *target[p] : rest;
+            if (not_before == absl::InfinitePast()) {
+              to.Add(ranked.campaign, ranked.candidate);
+            } else {
+              to.AddLater(not_before, ranked.campaign, ranked.candidate);
+            }
+          });
+      *pools_[old_pool].queues[p] = std::move(rest);
+    }
+  }
+  if (campaign.state != CampaignState::kSending) {
+    for (IpState& ip : ips_) {
+      for (auto& lane : ip.lanes) {
+        if (lane != nullptr) Revoke(*lane, /*all=*/false);
+      }
+    }
+  }
+  if (campaign.state == CampaignState::kCancelled) {
+    for (PoolState& pool : pools_) {
+      for (auto& queue : pool.queues) {
+        if (queue != nullptr) queue->Drop(campaign.key);
+      }
+    }
+    for (IpState& ip : ips_) {
+      for (auto& lane : ip.lanes) {
+        if (lane != nullptr) lane->pinned.Drop(campaign.key);
+      }
+    }
+  }
+}
+
+void Shard::Impl::On(const LaneRecord& record) {
+  IpState* ip = FindIp(record.lane.egress_ip);
+  if (ip == nullptr) return;
+  const auto provider = provider_by_id_.find(record.lane.provider.text());
+  ProviderIndex index;
+  if (provider != provider_by_id_.end()) {
+    index = provider->second;
+  } else {
+    // A lane of an MX set of its own (ProviderOf), seen before a restart.
+    index = static_cast<ProviderIndex>(providers_.size());
+    Provider own = catalog_.fallback();
+    own.id = record.lane.provider;
+    own.display_name = record.lane.provider.text();
+    provider_by_id_[own.id.text()] = index;
+    providers_.push_back({std::move(own), {}});
+  }
+  LaneBook& lane = LaneOf(*ip, index);
+  const bool known = lane.paused != record.paused;
+  lane.paused = record.paused;
+  lane.pause_reason = record.pause_reason;
+  if (lane.paused) Revoke(lane, /*all=*/true);
+  // The throttle is the shard's own: only a restart brings it back from a record.
+  if (!known && lane.throttle.state().stop_count == 0) {
+    lane.throttle = Throttle({record.stopped_until, record.stop_reason, record.blocked,
+                              record.stop_count, record.rate_per_hour, record.connection_limit,
+                              record.last_raise_time});
+  }
+}
+
+void Shard::Impl::On(const LedgerRow& row) {
+  IpState* ip = FindIp(row.lane.egress_ip);
+  if (ip == nullptr) return;
+  LaneRecord record;
+  record.lane = row.lane;
+  if (!provider_by_id_.contains(row.lane.provider.text())) On(record);
+  LaneOf(*ip, provider_by_id_.at(row.lane.provider.text())).ledger[row.day] = row;
+}
+
+void Shard::Impl::On(const ClaimAnswer& answer) {
+  const auto found = claims_.find(answer.claim);
+  CRESCENDO_CHECK(found != claims_.end());
+  OpenClaim claim = std::move(found->second);
+  claims_.erase(found);
+  LaneBook& lane = *claim.lane;
+  lane.claims_pending -= static_cast<int>(claim.flights.size());
+  absl::flat_hash_map<DeliveryId, const ports::ClaimedDelivery*> got;
+  if (answer.claimed.ok()) {
+    for (const ports::ClaimedDelivery& delivery : *answer.claimed) got[delivery.id] = &delivery;
+  }
+  for (Flight& flight : claim.flights) {
+    const auto delivery = got.find(flight.ranked.candidate.id);
+    if (delivery != got.end()) {
+      flight.claimed = *delivery->second;
+      lane.ready.push_back(std::move(flight));
+      continue;
+    }
+    // Not claimed: the slot was never taken. Either the store took nothing, or this one has ended.
+    --lane.ledger[flight.day].claimed;
+    NoVerdict(lane, flight.ranked.campaign);
+    if (!answer.claimed.ok()) {
+      Requeue(flight, absl::InfinitePast(), flight.tried.pinned_ip);
+    } else {
+      tried_.erase(flight.ranked.candidate.id);
+    }
+  }
+  Dispatch(lane);
+}
+
+void Shard::Impl::On(const ports::TransportEvent& event) {
+  const auto found = connections_.find(event.connection);
+  if (found == connections_.end()) return;
+  switch (event.kind) {
+    case ports::TransportEvent::Kind::kOpened: OnOpened(found->second); break;
+    case ports::TransportEvent::Kind::kSent: OnSent(found->second, event); break;
+    case ports::TransportEvent::Kind::kClosed: OnClosed(found->second, event); break;
+  }
+}
+
+Event Shard::Impl::NewEvent(EventType type, const LaneBook* lane) const {
+  Event event;
+  event.time = now_.wall;
+  event.type = type;
+  if (lane != nullptr) {
+    event.egress_ip = lane->lane.egress_ip;
+    event.provider = lane->lane.provider;
+  }
+  return event;
+}
+
+void Shard::Impl::SaveLane(LaneBook& lane, EventType type, std::string text) {
+  const Throttle::State& state = lane.throttle.state();
+  LaneRecord record;
+  record.lane = lane.lane;
+  record.paused = lane.paused;
+  record.pause_reason = lane.pause_reason;
+  record.stopped_until = state.stopped_until;
+  record.blocked = state.blocked;
+  record.stop_reason = state.stop_reason;
+  record.stop_count = state.stop_count;
+  record.rate_per_hour = state.rate_per_hour;
+  record.connection_limit = state.connection_limit;
+  record.last_raise_time = state.last_raise_time;
+  Event event = NewEvent(type, &lane);
+  event.text = std::move(text);
+  Emit(ports::PutLane{std::move(record), {std::move(event)}});
+}
+
+// --- The face ------------------------------------------------------------------------------------------
+
+Shard::Shard(const ProviderCatalog& providers, const ReplyClassifier& classifier,
+             const Options& options)
+    : impl_(std::make_unique<Impl>(providers, classifier, options)) {}
+Shard::~Shard() = default;
+
+std::vector<Effect> Shard::Step(const base::Moment& now, absl::Span<const Letter> letters) {
+  return impl_->Step(now, letters);
+}
+
+absl::Time Shard::next_wake() const { return impl_->wake_; }
+
+const EgressIp* Shard::FindEgressIp(const EgressIpId& id) const {
+  const IpState* ip = impl_->FindIp(id);
+  return ip == nullptr ? nullptr : &ip->ip;
+}
+
+const Pool* Shard::FindPool(const PoolId& id) const {
+  for (const PoolState& pool : impl_->pools_) {
+    if (pool.pool.id == id) return &pool.pool;
+  }
+  return nullptr;
+}
+
+const Plan* Shard::FindPlan(const PlanId& id) const {
+  const auto found = impl_->plans_.find(id.text());
+  return found == impl_->plans_.end() ? nullptr : &found->second;
+}
+
+const Campaign* Shard::FindCampaign(const CampaignId& id) const {
+  for (const auto& [key, campaign] : impl_->campaigns_) {
+    if (campaign.campaign.id == id) return &campaign.campaign;
+  }
+  return nullptr;
+}
+
+const Campaign* Shard::FindCampaign(CampaignKey key) const {
+  const auto found = impl_->campaigns_.find(key);
+  return found == impl_->campaigns_.end() ? nullptr : &found->second.campaign;
+}
+
+const Plan* Shard::FindPlanOf(const EgressIpId& id) const {
+  const IpState* ip = impl_->FindIp(id);
+  return ip == nullptr ? nullptr : impl_->PlanOf(*ip);
+}
+
+const Pool* Shard::FindPoolOf(const EgressIpId& id) const {
+  const IpState* ip = impl_->FindIp(id);
+  return ip == nullptr || ip->pool < 0 ? nullptr : &impl_->pools_[ip->pool].pool;
+}
+
+namespace {
+
+template <class T>
+std::vector<T> SortedById(std::vector<T> values) {
+  std::sort(values.begin(), values.end(), [](const T& a, const T& b) { return a.id < b.id; });
+  return values;
+}
+
+}  // namespace
+
+std::vector<EgressIp> Shard::EgressIps() const {
+  std::vector<EgressIp> all;
+  for (const IpState& ip : impl_->ips_) all.push_back(ip.ip);
+  return SortedById(std::move(all));
+}
+
+std::vector<Pool> Shard::Pools() const {
+  std::vector<Pool> all;
+  for (const PoolState& pool : impl_->pools_) all.push_back(pool.pool);
+  return SortedById(std::move(all));
+}
+
+std::vector<Plan> Shard::Plans() const {
+  std::vector<Plan> all;
+  for (const auto& [id, plan] : impl_->plans_) all.push_back(plan);
+  return all;
+}
+
+std::vector<Campaign> Shard::Campaigns() const {
+  std::vector<Campaign> all;
+  for (const auto& [key, campaign] : impl_->campaigns_) all.push_back(campaign.campaign);
+  return SortedById(std::move(all));
+}
+
+std::optional<PlanStatus> Shard::StatusOf(const PlanId& id) const {
+  const Plan* plan = FindPlan(id);
+  if (plan == nullptr) return std::nullopt;
+  return impl_->StatusOf(*plan);
+}
+
+std::vector<LaneStatus> Shard::LanesOf(const EgressIpId& id) const {
+  const IpState* ip = impl_->FindIp(id);
+  return ip == nullptr ? std::vector<LaneStatus>() : impl_->LanesOf(*ip);
+}
+
+std::optional<LaneStatus> Shard::StatusOf(const Lane& lane) const {
+  IpState* ip = impl_->FindIp(lane.egress_ip);
+  const auto provider = impl_->provider_by_id_.find(lane.provider.text());
+  if (ip == nullptr || provider == impl_->provider_by_id_.end()) return std::nullopt;
+  const LaneBook& book = impl_->LaneOf(*ip, provider->second);
+  return impl_->StatusOf(*ip, book, impl_->SharesOf(*ip));
+}
+
+int Shard::in_flight() const {
+  int count = 0;
+  for (const auto& [id, connection] : impl_->connections_) count += connection.flight.has_value();
+  for (const auto& [number, claim] : impl_->claims_) count += static_cast<int>(claim.flights.size());
+  for (const IpState& ip : impl_->ips_) {
+    for (const auto& lane : ip.lanes) {
+      if (lane != nullptr) count += static_cast<int>(lane->ready.size());
+    }
+  }
+  return count;
+}
+
+}  // namespace crescendo::core

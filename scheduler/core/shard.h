@@ -1,0 +1,124 @@
+// shard.h: the whole scheduler as one function of state, time and letters (STYLE §2).
+//
+// Letters say what changed: a record that is durable, recipients that were imported, an MX answer, a
+// committed claim, a transport event. Effects say what to do: writes, connections, messages. The
+// engine carries them out in their order. Every write of one Step belongs before the next Step's.
+//
+//   candidate ─claim─▶ in commit ─ClaimAnswer─▶ ready ─▶ on a connection ─kSent─▶ settled
+//       ▲                                         │ pause, stop, drain
+//       └────────────────── release ◀─────────────┘
+//
+// Errors   none: what cannot go on waits, with a reason (wait.h). Impossible letters end the process.
+// Threads  one owner: the engine's.
+// See      DESIGN §2 for the laws named in the code.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "scheduler/base/clock.h"
+#include "scheduler/core/options.h"
+#include "scheduler/core/reply_classifier.h"
+#include "scheduler/core/status.h"
+#include "scheduler/domain/provider.h"
+#include "scheduler/ports/mx_resolver.h"
+#include "scheduler/ports/store.h"
+#include "scheduler/ports/transport.h"
+
+namespace crescendo::core {
+
+// A recipient domain the store has numbered.
+struct NewDomain {
+  DomainKey key;
+  std::string name;
+};
+struct MxAnswer {
+  DomainKey domain;
+  absl::StatusOr<ports::MxSet> mx;  // Errors as in ports/mx_resolver.h.
+};
+// A claim of this number is durable, or was refused (nothing of it happened).
+struct ClaimAnswer {
+  int64_t claim = 0;
+  absl::StatusOr<std::vector<ports::ClaimedDelivery>> claimed;
+};
+// Whether the store takes new work; false while the disk is full.
+struct StoreHealth {
+  bool accepting = true;
+};
+// Deliveries that ended outside the shard (suppressed, cancelled): forget them lazily.
+struct SuppressedAddress {
+  std::string address;
+};
+// Start nothing new any more.
+struct Drain {};
+
+using Letter = std::variant<EgressIp, Pool, Plan, PlanDay, Campaign, LaneRecord, LedgerRow, NewDomain,
+                            std::vector<QueuedDelivery>, MxAnswer, ClaimAnswer,
+                            ports::TransportEvent, StoreHealth, SuppressedAddress, Drain>;
+
+// A write; `claim` is not 0 for a Claim, and comes back in its ClaimAnswer.
+struct Save {
+  ports::Write write;
+  int64_t claim = 0;
+};
+struct Send {
+  ConnectionId connection;
+  ports::ClaimedDelivery delivery;
+  absl::Time date;  // Of the first attempt: the message's Date.
+};
+struct Close {
+  ConnectionId connection;
+};
+struct Resolve {
+  DomainKey domain;
+  std::string name;
+};
+using Effect = std::variant<Save, ports::OpenConnection, Send, Close, Resolve>;
+
+class Shard {
+ public:
+  // `providers` and `classifier` outlive the shard.
+  Shard(const ProviderCatalog& providers, const ReplyClassifier& classifier, const Options& options);
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  // `now` never goes back in its steady part.
+  std::vector<Effect> Step(const base::Moment& now, absl::Span<const Letter> letters);
+
+  // Step again at this time, if no letter comes before. InfiniteFuture: only a letter helps.
+  absl::Time next_wake() const;
+
+  // Snapshots as of the last Step.
+  const EgressIp* FindEgressIp(const EgressIpId& id) const;  // nullptr if there is none, as below.
+  const Pool* FindPool(const PoolId& id) const;
+  const Plan* FindPlan(const PlanId& id) const;
+  const Campaign* FindCampaign(const CampaignId& id) const;
+  const Campaign* FindCampaign(CampaignKey key) const;
+  const Plan* FindPlanOf(const EgressIpId& ip) const;
+  const Pool* FindPoolOf(const EgressIpId& ip) const;
+  std::vector<EgressIp> EgressIps() const;  // By id, as below.
+  std::vector<Pool> Pools() const;
+  std::vector<Plan> Plans() const;
+  std::vector<Campaign> Campaigns() const;
+  std::optional<PlanStatus> StatusOf(const PlanId& plan) const;
+  // Every lane of `ip` that has recipients, a record or a ledger of today.
+  std::vector<LaneStatus> LanesOf(const EgressIpId& ip) const;
+  std::optional<LaneStatus> StatusOf(const Lane& lane) const;
+  // Messages handed to connections, and claims, that have not ended.
+  int in_flight() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace crescendo::core

@@ -1,0 +1,191 @@
+// Plan days: when they open and close, what they allow, and how a day's cap is shared out.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "scheduler/base/civil_day.h"
+#include "scheduler/core/ramp.h"
+#include "scheduler/core/shard_impl.h"
+
+namespace crescendo::core {
+
+void Shard::Impl::TurnDays() {
+  for (IpState& ip : ips_) {
+    const Plan* plan = PlanOf(ip);
+    if (plan == nullptr) continue;
+    const absl::CivilDay today = base::DayOf(now_.wall, ip.zone);
+    const bool open = ip.day.has_value() && ip.day->decision == DayDecision::kOpen;
+    if (open && ip.day->day < today) {
+      CloseOpenDay(ip, *plan);
+      plan = PlanOf(ip);
+    }
+    if (plan->state != PlanState::kActive) continue;
+    if (ip.day.has_value() && ip.day->decision == DayDecision::kOpen) {
+      WakeAt(ip.day_end);
+      continue;
+    }
+    if (ip.day.has_value() && ip.day->decision == DayDecision::kGraduate) {
+      Plan done = *plan;
+      done.state = PlanState::kGraduated;
+      done.state_reason = ip.day->reason;
+      Event event = NewEvent(EventType::kPlanGraduated, nullptr);
+      event.egress_ip = ip.ip.id;
+      event.plan = plan->id;
+      event.text = ip.day->reason;
+      Emit(ports::Put<Plan>{done, {}, {std::move(event)}});
+      plans_[done.id.text()].state = PlanState::kGraduated;
+      continue;
+    }
+    if (std::optional<PlanDay> next = OpenDay(*plan, ip.day, today); next.has_value()) {
+      ip.day = *std::move(next);
+      SetWindow(ip, *plan);
+      Event event = NewEvent(EventType::kPlanDayOpened, nullptr);
+      event.egress_ip = ip.ip.id;
+      event.plan = plan->id;
+      event.text = absl::StrCat(base::FormatDay(today), ": stage ", ip.day->stage + 1, " of ",
+                                plan->stages.size(), ", day ", ip.day->day_in_stage + 1, " of ",
+                                plan->stages[ip.day->stage].days, ", cap ", ip.day->cap);
+      Emit(ports::PutPlanDay{*ip.day, {std::move(event)}});
+      WakeAt(ip.day_end);
+    } else {
+      // Before the start date, or the clock went back: the next day is worth a look.
+      WakeAt(base::EndOf(today, ip.zone));
+    }
+  }
+}
+
+void Shard::Impl::CloseOpenDay(IpState& ip, const Plan& plan) {
+  DayFacts facts;
+  facts.attainable = ip.day->cap;
+  int64_t provider_caps = 0;
+  bool all_capped = true, any = false;
+  for (const auto& lane : ip.lanes) {
+    if (lane == nullptr) continue;
+    const auto row = lane->ledger.find(ip.day->day);
+    const int64_t accepted = row == lane->ledger.end() ? 0 : row->second.accepted;
+    facts.accepted += accepted;
+    if (accepted == 0 && DemandOf(ip, *lane) == 0) continue;
+    any = true;
+    const std::optional<int64_t> cap = ProviderCapOf(ip, lane->provider);
+    all_capped = all_capped && cap.has_value();
+    provider_caps += cap.value_or(0);
+    // Rows older than yesterday are history: the store has them.
+    while (!lane->ledger.empty() && lane->ledger.begin()->first < ip.day->day - 1 &&
+           lane->ledger.begin()->second.claimed == 0) {
+      lane->ledger.erase(lane->ledger.begin());
+    }
+  }
+  if (any && all_capped) facts.attainable = std::min(facts.attainable, provider_caps);
+  ip.day = CloseDay(plan, *ip.day, facts);
+  Event event = NewEvent(EventType::kPlanDayClosed, nullptr);
+  event.egress_ip = ip.ip.id;
+  event.plan = plan.id;
+  event.text = absl::StrCat(base::FormatDay(ip.day->day), ": ", ip.day->reason);
+  Emit(ports::PutPlanDay{*ip.day, {std::move(event)}});
+}
+
+void Shard::Impl::SetWindow(IpState& ip, const Plan& plan) {
+  const absl::CivilDay day = ip.day->day;
+  ip.day_end = base::EndOf(day, ip.zone);
+  const auto at = [&](absl::Duration time_of_day) {
+    if (time_of_day >= absl::Hours(24)) return ip.day_end;
+    return absl::FromCivil(absl::CivilSecond(day) + absl::ToInt64Seconds(time_of_day), ip.zone);
+  };
+  ip.window_start = at(plan.window.start);
+  ip.window_end = std::max(at(plan.window.end), ip.window_start + absl::Minutes(1));
+  ip.pacer.Open(now_.wall, ip.window_start, ip.window_end, ip.day->cap,
+                std::max<int64_t>(ip.day->cap - Used(ip), 0), options_.pacing, random_);
+}
+
+absl::CivilDay Shard::Impl::DayOf(const IpState& ip) const {
+  if (Warming(ip) && ip.day.has_value()) return ip.day->day;
+  return base::DayOf(now_.wall, ip.zone);
+}
+
+bool Shard::Impl::Warming(const IpState& ip) const {
+  const Plan* plan = PlanOf(ip);
+  return plan != nullptr && plan->state != PlanState::kGraduated;
+}
+
+int64_t Shard::Impl::Used(const LaneBook& lane, absl::CivilDay day) const {
+  int64_t used = 0;
+  for (const auto& [row_day, row] : lane.ledger) {
+    // What an earlier day has in flight may end today, so it has a slot of both (LedgerRow.carried).
+    if (row_day == day) used += row.used();
+    if (row_day < day) used += row.claimed;
+  }
+  return used;
+}
+
+int64_t Shard::Impl::Used(const IpState& ip) const {
+  const absl::CivilDay day = DayOf(ip);
+  int64_t used = 0;
+  for (const auto& lane : ip.lanes) {
+    if (lane != nullptr) used += Used(*lane, day);
+  }
+  return used;
+}
+
+std::optional<int64_t> Shard::Impl::ProviderCapOf(const IpState& ip, ProviderIndex provider) const {
+  if (!Warming(ip)) return std::nullopt;
+  std::optional<int64_t> cap;
+  const Provider& facts = providers_[provider].provider;
+  if (facts.warming_daily_cap > 0) cap = facts.warming_daily_cap;
+  // The plan's own cap stands above the provider's default, in both directions.
+  for (const ProviderCap& own : PlanOf(ip)->provider_caps) {
+    if (own.provider == facts.id) cap = own.daily_cap;
+  }
+  return cap;
+}
+
+int64_t Shard::Impl::DemandOf(const IpState& ip, const LaneBook& lane) const {
+  int64_t demand = lane.pinned.size();
+  if (ip.pool >= 0) {
+    const auto& queues = pools_[ip.pool].queues;
+    if (lane.provider < static_cast<int>(queues.size()) && queues[lane.provider] != nullptr) {
+      demand += queues[lane.provider]->size();
+    }
+  }
+  return demand;
+}
+
+std::vector<int64_t> Shard::Impl::SharesOf(const IpState& ip) const {
+  std::vector<int64_t> shares(ip.lanes.size(), 0);
+  if (!Warming(ip) || !ip.day.has_value()) return shares;
+  struct Open {
+    size_t lane;
+    double demand;
+    std::optional<int64_t> cap;
+  };
+  std::vector<Open> open;
+  double left = static_cast<double>(ip.day->cap);
+  for (size_t i = 0; i < ip.lanes.size(); ++i) {
+    if (ip.lanes[i] == nullptr) continue;
+    const int64_t demand = DemandOf(ip, *ip.lanes[i]) + Used(*ip.lanes[i], ip.day->day);
+    if (demand > 0) {
+      open.push_back({i, static_cast<double>(demand), ProviderCapOf(ip, static_cast<int>(i))});
+    }
+  }
+  // In proportion to the mix of the list; what a provider's own cap cuts off goes to the others.
+  for (bool again = true; again && !open.empty();) {
+    again = false;
+    double demand = 0;
+    for (const Open& lane : open) demand += lane.demand;
+    for (size_t i = 0; i < open.size();) {
+      const double share = left * open[i].demand / demand;
+      if (open[i].cap.has_value() && static_cast<double>(*open[i].cap) < share) {
+        shares[open[i].lane] = *open[i].cap;
+        left -= static_cast<double>(*open[i].cap);
+        open.erase(open.begin() + static_cast<ptrdiff_t>(i));
+        again = true;
+        break;
+      }
+      shares[open[i].lane] = static_cast<int64_t>(std::ceil(share));
+      ++i;
+    }
+  }
+  return shares;
+}
+
+}  // namespace crescendo::core

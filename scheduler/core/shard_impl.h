@@ -1,0 +1,180 @@
+// shard_impl.h: the shard's state and the parts of its step. Internal to core/shard*.cc:
+//   shard.cc          letters in, records, the order of a step
+//   shard_mail.cc     recipients: MX answers, queues, suppression
+//   shard_days.cc     plan days: open, close, caps, shares
+//   shard_release.cc  who leaves next, and on which connection
+//   shard_outcome.cc  what a reply does
+//   shard_status.cc   snapshots
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "scheduler/base/random.h"
+#include "scheduler/core/shard.h"
+#include "scheduler/core/shard_state.h"
+
+namespace crescendo::core {
+
+class Shard::Impl {
+ public:
+  Impl(const ProviderCatalog& providers, const ReplyClassifier& classifier, const Options& options);
+
+  std::vector<Effect> Step(const base::Moment& now, absl::Span<const Letter> letters);
+
+  // --- shard.cc: records -------------------------------------------------------------------------
+  void On(const EgressIp& ip);
+  void On(const Pool& pool);
+  void On(const Plan& plan);
+  void On(const PlanDay& day);
+  void On(const Campaign& campaign);
+  void On(const LaneRecord& record);
+  void On(const LedgerRow& row);
+  void On(const NewDomain& domain);
+  void On(const std::vector<QueuedDelivery>& queued);
+  void On(const MxAnswer& answer);
+  void On(const ClaimAnswer& answer);
+  void On(const ports::TransportEvent& event);
+  void On(const StoreHealth& health) { store_accepting_ = health.accepting; }
+  void On(const SuppressedAddress& suppressed);
+  void On(const Drain&) { draining_ = true; }
+
+  IpState* FindIp(const EgressIpId& id);
+  const IpState* FindIp(const EgressIpId& id) const;
+  LaneBook& LaneOf(IpState& ip, ProviderIndex provider);
+  const Plan* PlanOf(const IpState& ip) const;
+  const CampaignStatus& CampaignOf(CampaignKey key) const { return campaigns_.at(key); }
+  Event NewEvent(EventType type, const LaneBook* lane) const;
+  void SaveLane(LaneBook& lane, EventType type, std::string text);
+  void Emit(ports::Write write) { effects_.push_back(Save{std::move(write), 0}); }
+
+  // --- shard_mail.cc: recipients -------------------------------------------------------------------
+  void Enqueue(const QueuedDelivery& delivery);
+  void EnqueueAt(DomainState& domain, const QueuedDelivery& delivery);
+  void Requeue(const Flight& flight, absl::Time not_before, const EgressIpId& pinned_ip);
+  void AskForMx();
+  ProviderIndex ProviderOf(const ports::MxSet& mx);
+  void BounceWaiting(DomainState& domain);
+
+  // --- shard_days.cc -------------------------------------------------------------------------------
+  void TurnDays();
+  void CloseOpenDay(IpState& ip, const Plan& plan);
+  void SetWindow(IpState& ip, const Plan& plan);
+  absl::CivilDay DayOf(const IpState& ip) const;
+  bool Warming(const IpState& ip) const;
+  int64_t Used(const LaneBook& lane, absl::CivilDay day) const;
+  int64_t Used(const IpState& ip) const;
+  // Of the lane on its plan day, from plan and provider; none: no cap of its own.
+  std::optional<int64_t> ProviderCapOf(const IpState& ip, ProviderIndex provider) const;
+  int64_t DemandOf(const IpState& ip, const LaneBook& lane) const;
+  // Messages of the day's cap that fall to each lane by the mix of the list; by provider.
+  std::vector<int64_t> SharesOf(const IpState& ip) const;
+
+  // --- shard_release.cc ----------------------------------------------------------------------------
+  void Release();
+  void ReleaseIp(IpState& ip);
+  Wait IpBlocking(const IpState& ip) const;
+  // All but the IP's own reasons and the connections.
+  Wait LaneBlocking(const IpState& ip, const LaneBook& lane, int64_t share) const;
+  Wait QueueBlocking(const IpState& ip, const LaneBook& lane) const;
+  Wait CampaignBlocking(const CampaignStatus& campaign, ProviderIndex provider) const;
+  bool SiteUsable(SiteIndex site, absl::Time* until) const;
+  struct Pick {
+    RecipientQueue* queue = nullptr;
+    RecipientQueue::Ranked ranked;
+    SiteIndex site = 0;
+  };
+  std::optional<Pick> BestFor(const IpState& ip, const LaneBook& lane) const;
+  bool TryClaim(IpState& ip, LaneBook& lane, const Pick& pick);
+  void TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick);
+  void FlushClaims();
+  void Dispatch(LaneBook& lane);
+  void Revoke(LaneBook& lane, bool all);
+  void ReleaseFlights(LaneBook& lane, std::vector<Flight> flights);
+  bool EnsureConnection(LaneBook& lane, SiteIndex site);
+  ConnectionState* IdleConnection(LaneBook& lane, SiteIndex site);
+  int ConnectionLimit(const LaneBook& lane) const;
+  void CloseIdle();
+  void Trim(LaneBook& lane);
+  void CloseConnection(ConnectionState& connection);
+  void UpdateRates(const IpState& ip, LaneBook& lane);
+
+  // --- shard_outcome.cc ----------------------------------------------------------------------------
+  void OnOpened(ConnectionState& connection);
+  void OnSent(ConnectionState& connection, const ports::TransportEvent& event);
+  void OnClosed(ConnectionState& connection, const ports::TransportEvent& event);
+  void SettleReply(ConnectionState& connection, const Flight& flight, const Reply& reply);
+  void SettleInDoubt(ConnectionState& connection, const Flight& flight, const std::string& detail);
+  void SettleLost(ConnectionState& connection, const Flight& flight, const std::string& detail,
+                  bool local_failure);
+  ports::Settle NewSettle(const LaneBook& lane, const Flight& flight);
+  void Retry(LaneBook& lane, const Flight& flight, ports::Settle settle, ReplyCategory category);
+  void Finish(LaneBook& lane, ports::Settle settle, EventType type);
+  void React(LaneBook& lane, const Classification& meaning, const Reply& reply, CampaignKey campaign);
+  // The attempt of a canary ended and said nothing about the throttle.
+  void NoVerdict(LaneBook& lane, CampaignKey campaign);
+  void ReactAtLane(LaneBook& lane, const Classification& meaning, const Reply& reply);
+  void HoldSendingDomain(LaneBook& lane, const Classification& meaning, const Reply& reply,
+                         CampaignKey campaign);
+  void CountContent(LaneBook& lane, CampaignKey campaign, bool refused, const std::string& text);
+  void Accepted(LaneBook& lane, CampaignKey campaign);
+  void HostFailed(const ports::MxHost& host, const std::string& fault);
+  void Alert(const LaneBook& lane, const Classification& meaning, const Reply& reply,
+             CampaignKey campaign);
+
+  // --- shard_status.cc -----------------------------------------------------------------------------
+  LaneStatus StatusOf(const IpState& ip, const LaneBook& lane, absl::Span<const int64_t> shares) const;
+  PlanStatus StatusOf(const Plan& plan) const;
+  std::vector<LaneStatus> LanesOf(const IpState& ip) const;
+  Wait WaitOf(const IpState& ip, const LaneBook& lane, absl::Span<const int64_t> shares) const;
+
+  void WakeAt(absl::Time time) {
+    if (time > now_.wall) wake_ = std::min(wake_, time);
+  }
+  void WakeAfter(absl::Duration steady) { WakeAt(now_.wall + (steady - now_.steady)); }
+
+  const ProviderCatalog& catalog_;
+  const ReplyClassifier& classifier_;
+  const Options options_;
+  base::Random random_;
+
+  base::Moment now_;
+  absl::Time wake_ = absl::InfiniteFuture();
+  std::vector<Effect> effects_;
+  bool store_accepting_ = true;
+  bool draining_ = false;
+
+  std::deque<ProviderState> providers_;
+  absl::flat_hash_map<std::string, ProviderIndex> provider_by_id_;
+  std::deque<SiteState> sites_;
+  absl::flat_hash_map<std::string, SiteIndex> site_by_key_;
+  absl::flat_hash_map<std::string, HostState> hosts_;
+  std::map<DomainKey, DomainState> domains_;
+  std::vector<DomainKey> to_ask_;
+
+  std::deque<IpState> ips_;
+  std::deque<PoolState> pools_;
+  absl::btree_map<std::string, Plan> plans_;
+  std::map<CampaignKey, CampaignStatus> campaigns_;
+  std::map<std::string, SendingDomain> sending_domains_;
+  absl::flat_hash_map<DeliveryId, Tried> tried_;
+
+  std::map<ConnectionId, ConnectionState> connections_;
+  int64_t last_connection_ = 0;
+  int64_t last_claim_ = 0;
+  // Claims that await their commit.
+  struct OpenClaim {
+    LaneBook* lane;
+    std::vector<Flight> flights;
+  };
+  std::map<int64_t, OpenClaim> claims_;
+  // Of this step, not yet written: by lane.
+  std::vector<std::pair<LaneBook*, std::vector<Flight>>> new_claims_;
+};
+
+}  // namespace crescendo::core

@@ -1,0 +1,191 @@
+// Recipients: to which queue they belong, and what is known of their domains.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+#include "scheduler/core/shard_impl.h"
+
+namespace crescendo::core {
+
+void Shard::Impl::On(const NewDomain& domain) { domains_[domain.key].name = domain.name; }
+
+void Shard::Impl::On(const std::vector<QueuedDelivery>& queued) {
+  for (const QueuedDelivery& delivery : queued) Enqueue(delivery);
+}
+
+void Shard::Impl::Enqueue(const QueuedDelivery& delivery) {
+  if (delivery.attempts > 0 || delivery.first_attempt_time != absl::InfinitePast()) {
+    tried_[delivery.id] = {delivery.attempts, delivery.first_attempt_time, delivery.pinned_ip};
+  }
+  DomainState& domain = domains_[delivery.domain];
+  switch (domain.mx) {
+    case DomainState::Mx::kKnown:
+      EnqueueAt(domain, delivery);
+      break;
+    case DomainState::Mx::kUnknown:
+      domain.mx = DomainState::Mx::kAsked;
+      to_ask_.push_back(delivery.domain);
+      domain.waiting.push_back(delivery);
+      break;
+    case DomainState::Mx::kAsked:
+      domain.waiting.push_back(delivery);
+      break;
+    case DomainState::Mx::kNoMail:
+      domain.waiting.push_back(delivery);
+      BounceWaiting(domain);
+      break;
+  }
+}
+
+void Shard::Impl::EnqueueAt(DomainState& domain, const QueuedDelivery& delivery) {
+  const CampaignStatus& campaign = campaigns_.at(delivery.campaign);
+  const ProviderIndex provider = sites_[domain.site].provider;
+  RecipientQueue* queue = nullptr;
+  // Greylisted by one of our IPs: only that one may retry, as long as it is in the pool.
+  if (!delivery.pinned_ip.empty()) {
+    IpState* ip = FindIp(delivery.pinned_ip);
+    if (ip != nullptr && ip->pool == campaign.pool) queue = &LaneOf(*ip, provider).pinned;
+  }
+  if (queue == nullptr) {
+    auto& queues = pools_[campaign.pool].queues;
+    if (static_cast<int>(queues.size()) <= provider) queues.resize(provider + 1);
+    if (queues[provider] == nullptr) queues[provider] = std::make_unique<RecipientQueue>();
+    queue = queues[provider].get();
+    for (IpState& ip : ips_) {
+      if (ip.pool == campaign.pool) LaneOf(ip, provider);
+    }
+  }
+  const Candidate candidate{delivery.score, delivery.id, delivery.domain};
+  if (delivery.not_before > now_.wall) {
+    queue->AddLater(delivery.not_before, delivery.campaign, candidate);
+  } else {
+    queue->Add(delivery.campaign, candidate);
+  }
+}
+
+void Shard::Impl::Requeue(const Flight& flight, absl::Time not_before, const EgressIpId& pinned_ip) {
+  const RecipientQueue::Ranked& ranked = flight.ranked;
+  if (campaigns_.at(ranked.campaign).campaign.state == CampaignState::kCancelled) {
+    // Cancelled while it was out: it may not leave again.
+    ports::EndDelivery end;
+    end.delivery = ranked.candidate.id;
+    end.state = DeliveryState::kCancelled;
+    end.now = now_.wall;
+    Emit(std::move(end));
+    tried_.erase(ranked.candidate.id);
+    return;
+  }
+  QueuedDelivery delivery;
+  delivery.id = ranked.candidate.id;
+  delivery.campaign = ranked.campaign;
+  delivery.domain = ranked.candidate.domain;
+  delivery.score = ranked.candidate.score;
+  delivery.attempts = flight.tried.attempts;
+  delivery.first_attempt_time = flight.tried.first_attempt_time;
+  delivery.not_before = not_before;
+  delivery.pinned_ip = pinned_ip;
+  Enqueue(delivery);
+}
+
+void Shard::Impl::AskForMx() {
+  for (const DomainKey key : to_ask_) effects_.push_back(Resolve{key, domains_[key].name});
+  to_ask_.clear();
+  for (auto& [key, domain] : domains_) {
+    const bool retry = domain.mx == DomainState::Mx::kAsked && domain.ask_again != absl::InfinitePast();
+    if (!retry) continue;
+    if (domain.ask_again <= now_.wall) {
+      domain.ask_again = absl::InfinitePast();
+      effects_.push_back(Resolve{key, domain.name});
+    } else {
+      WakeAt(domain.ask_again);
+    }
+  }
+}
+
+void Shard::Impl::On(const MxAnswer& answer) {
+  DomainState& domain = domains_[answer.domain];
+  if (!answer.mx.ok() && answer.mx.status().code() != absl::StatusCode::kNotFound) {
+    domain.fault = std::string(answer.mx.status().message());
+    domain.ask_again = now_.wall + absl::Minutes(5);
+    return;
+  }
+  if (!answer.mx.ok() || answer.mx->hosts.empty()) {
+    domain.mx = DomainState::Mx::kNoMail;
+    domain.fault = answer.mx.ok() ? "no MX host" : std::string(answer.mx.status().message());
+    BounceWaiting(domain);
+    return;
+  }
+  const std::string key = answer.mx->SiteKey();
+  const auto [site, is_new] = site_by_key_.try_emplace(key, static_cast<SiteIndex>(sites_.size()));
+  if (is_new) {
+    sites_.push_back({*answer.mx, ProviderOf(*answer.mx)});
+  } else {
+    sites_[site->second].mx = *answer.mx;
+  }
+  domain.site = site->second;
+  domain.mx = DomainState::Mx::kKnown;
+  domain.fault.clear();
+  std::vector<QueuedDelivery> waiting = std::move(domain.waiting);
+  domain.waiting.clear();
+  for (const QueuedDelivery& delivery : waiting) EnqueueAt(domain, delivery);
+}
+
+ProviderIndex Shard::Impl::ProviderOf(const ports::MxSet& mx) {
+  std::vector<std::string> names;
+  for (const ports::MxHost& host : mx.hosts) names.push_back(host.name);
+  const Provider& provider = catalog_.FindByMx(names);
+  if (&provider != &catalog_.fallback()) return provider_by_id_.at(provider.id.text());
+  // A site of its own, with the default limits. Its id is the hosts' domain, so that it is the same
+  // after a restart: "default.example.net" for mx1.example.net.
+  const std::string first = *std::min_element(names.begin(), names.end());
+  const std::vector<std::string> labels = absl::StrSplit(first, absl::MaxSplits('.', 1));
+  const bool deep = labels.size() == 2 && absl::StrContains(labels[1], '.');
+  Provider own = provider;
+  own.id = ProviderId(absl::StrCat(provider.id.text(), ".", deep ? labels[1] : first));
+  own.display_name = deep ? labels[1] : first;
+  const auto [found, is_new] =
+      provider_by_id_.try_emplace(own.id.text(), static_cast<ProviderIndex>(providers_.size()));
+  if (is_new) providers_.push_back({std::move(own), {}});
+  return found->second;
+}
+
+void Shard::Impl::BounceWaiting(DomainState& domain) {
+  for (const QueuedDelivery& delivery : domain.waiting) {
+    ports::EndDelivery end;
+    end.delivery = delivery.id;
+    end.state = DeliveryState::kBounced;
+    end.now = now_.wall;
+    Event event = NewEvent(EventType::kBounced, nullptr);
+    event.campaign = campaigns_.at(delivery.campaign).campaign.id;
+    event.delivery = delivery.id;
+    event.category = ReplyCategory::kUnknownRecipient;
+    event.text = absl::StrCat("the domain ", domain.name, " takes no mail: ", domain.fault);
+    end.events.push_back(std::move(event));
+    Emit(std::move(end));
+    tried_.erase(delivery.id);
+  }
+  domain.waiting.clear();
+}
+
+void Shard::Impl::On(const SuppressedAddress& suppressed) {
+  for (IpState& ip : ips_) {
+    for (auto& lane : ip.lanes) {
+      if (lane == nullptr) continue;
+      std::vector<Flight> out;
+      for (size_t i = 0; i < lane->ready.size();) {
+        if (lane->ready[i].claimed.address == suppressed.address) {
+          out.push_back(std::move(lane->ready[i]));
+          lane->ready.erase(lane->ready.begin() + static_cast<ptrdiff_t>(i));
+        } else {
+          ++i;
+        }
+      }
+      // Back in the queue, where the next claim finds it suppressed.
+      if (!out.empty()) ReleaseFlights(*lane, std::move(out));
+    }
+  }
+}
+
+}  // namespace crescendo::core

@@ -1,0 +1,491 @@
+// Who leaves next, and on which connection.
+//
+// For each IP: while the IP itself may send, the lane that is furthest behind its share of the day
+// takes its best recipient. A lane claims only for a connection that is there, so a slow connect
+// holds no slot and a pause is in force at once; established lanes claim a little ahead.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "scheduler/base/check.h"
+#include "scheduler/base/civil_day.h"
+#include "scheduler/core/shard_impl.h"
+
+namespace crescendo::core {
+namespace {
+
+// Recipients looked at for one whose receiving host is up.
+constexpr int kLookAhead = 256;
+constexpr int kClaimsPerWrite = 500;
+
+// Reasons for which what has been claimed, but not handed over, goes back.
+bool Revokes(Reason reason) {
+  switch (reason) {
+    case Reason::kThrottled:
+    case Reason::kBlocked:
+    case Reason::kLanePaused:
+    case Reason::kPlanNotStarted:
+    case Reason::kPlanPaused:
+    case Reason::kOutsideWindow:
+    case Reason::kDraining:
+    case Reason::kNotInPool:
+    case Reason::kHostBackoff: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+void Shard::Impl::Release() {
+  for (auto& pool : pools_) {
+    for (auto& queue : pool.queues) {
+      if (queue == nullptr) continue;
+      queue->Ripen(now_.wall);
+      WakeAt(queue->NextRipe());
+    }
+  }
+  for (IpState& ip : ips_) {
+    for (auto& lane : ip.lanes) {
+      if (lane == nullptr) continue;
+      lane->pinned.Ripen(now_.wall);
+      WakeAt(lane->pinned.NextRipe());
+    }
+    ReleaseIp(ip);
+  }
+  FlushClaims();
+}
+
+void Shard::Impl::ReleaseIp(IpState& ip) {
+  const Wait ip_wait = IpBlocking(ip);
+  for (auto& lane : ip.lanes) {
+    if (lane == nullptr) continue;
+    if (!lane->ready.empty()) {
+      const Wait wait = ip_wait.reason != Reason::kNone && Revokes(ip_wait.reason)
+                            ? ip_wait
+                            : lane->throttle.Blocking(now_.wall);
+      if (Revokes(wait.reason) || lane->paused) Revoke(*lane, /*all=*/true);
+      Dispatch(*lane);
+    }
+    Trim(*lane);
+  }
+  if (ip_wait.reason != Reason::kNone) {
+    WakeAt(ip_wait.until);
+    return;
+  }
+  const std::vector<int64_t> shares = SharesOf(ip);
+  std::vector<char> skip(ip.lanes.size(), 0);
+  while (true) {
+    // The lane that is furthest behind its share; without a plan, any that can.
+    LaneBook* next = nullptr;
+    double least = 0;
+    for (size_t i = 0; i < ip.lanes.size(); ++i) {
+      LaneBook* lane = ip.lanes[i].get();
+      if (lane == nullptr || skip[i]) continue;
+      UpdateRates(ip, *lane);
+      const Wait wait = LaneBlocking(ip, *lane, i < shares.size() ? shares[i] : 0);
+      if (wait.reason != Reason::kNone) {
+        WakeAt(wait.until);
+        skip[i] = 1;
+        continue;
+      }
+      const double share = std::max<double>(static_cast<double>(shares[i]), 1);
+      const double fill = static_cast<double>(Used(*lane, DayOf(ip)) + 1) / share;
+      if (next == nullptr || fill < least) {
+        next = lane;
+        least = fill;
+      }
+    }
+    if (next == nullptr) return;
+    const std::optional<Pick> pick = BestFor(ip, *next);
+    if (!pick.has_value() || !TryClaim(ip, *next, *pick)) {
+      skip[next->provider] = 1;
+      continue;
+    }
+    if (const Wait wait = IpBlocking(ip); wait.reason != Reason::kNone) {
+      WakeAt(wait.until);
+      return;
+    }
+  }
+}
+
+Wait Shard::Impl::IpBlocking(const IpState& ip) const {
+  if (draining_) return {Reason::kDraining, absl::InfiniteFuture(), ""};
+  if (ip.pool < 0) return {Reason::kNotInPool, absl::InfiniteFuture(), ""};
+  if (const Plan* plan = PlanOf(ip); plan != nullptr && plan->state != PlanState::kGraduated) {
+    if (plan->state == PlanState::kDraft) return {Reason::kPlanNotStarted, absl::InfiniteFuture(), ""};
+    if (plan->state == PlanState::kPaused) {
+      return {Reason::kPlanPaused, absl::InfiniteFuture(), plan->state_reason};
+    }
+    if (!ip.day.has_value() || ip.day->decision != DayDecision::kOpen) {
+      const absl::CivilDay first = ip.day.has_value() ? ip.day->day + 1 : plan->start_date;
+      return {Reason::kBeforeStartDate, base::StartOf(std::max(first, plan->start_date), ip.zone), ""};
+    }
+    if (now_.wall < ip.window_start) return {Reason::kOutsideWindow, ip.window_start, ""};
+    if (now_.wall >= ip.window_end) return {Reason::kOutsideWindow, ip.day_end, "today's window is over"};
+    if (const int64_t used = Used(ip); used >= ip.day->cap) {
+      return {Reason::kIpDailyCap, ip.day_end, absl::StrCat(used, " of ", ip.day->cap, " used")};
+    }
+    if (ip.pacer.NextAt() > now_.wall) return {Reason::kIpPacing, ip.pacer.NextAt(), ""};
+  }
+  if (!store_accepting_) return {Reason::kStoreUnavailable, absl::InfiniteFuture(), ""};
+  return {};
+}
+
+Wait Shard::Impl::LaneBlocking(const IpState& ip, const LaneBook& lane, int64_t share) const {
+  if (lane.paused) return {Reason::kLanePaused, absl::InfiniteFuture(), lane.pause_reason};
+  if (const Wait wait = lane.throttle.Blocking(now_.wall); wait.reason != Reason::kNone) return wait;
+  if (now_.wall < lane.local_backoff_until) {
+    return {Reason::kHostBackoff, lane.local_backoff_until, lane.local_fault};
+  }
+  if (Warming(ip)) {
+    const int64_t used = Used(lane, ip.day->day);
+    if (const auto cap = ProviderCapOf(ip, lane.provider); cap.has_value() && used >= *cap) {
+      return {Reason::kProviderDailyCap, ip.day_end, absl::StrCat(used, " of ", *cap, " used")};
+    }
+    if (share > 0 && used >= share) {
+      return {Reason::kProviderShare, ip.day_end, absl::StrCat(used, " of ", share, " used")};
+    }
+  }
+  if (const Wait wait = QueueBlocking(ip, lane); wait.reason != Reason::kNone) return wait;
+  if (const absl::Duration at = lane.bucket.NextAt(); at > now_.steady) {
+    return {Reason::kLaneRate, now_.wall + (at - now_.steady), ""};
+  }
+  if (const absl::Duration at = providers_[lane.provider].bucket.NextAt(); at > now_.steady) {
+    return {Reason::kProviderRate, now_.wall + (at - now_.steady), ""};
+  }
+  return {};
+}
+
+Wait Shard::Impl::QueueBlocking(const IpState& ip, const LaneBook& lane) const {
+  const RecipientQueue* shared = nullptr;
+  const auto& queues = pools_[ip.pool].queues;
+  if (lane.provider < static_cast<int>(queues.size())) shared = queues[lane.provider].get();
+  const int64_t ready = lane.pinned.ready() + (shared == nullptr ? 0 : shared->ready());
+  if (ready == 0) {
+    const absl::Time ripe =
+        std::min(lane.pinned.NextRipe(), shared == nullptr ? absl::InfiniteFuture() : shared->NextRipe());
+    if (ripe != absl::InfiniteFuture()) return {Reason::kRetryTime, ripe, ""};
+    return {Reason::kNoRecipients, absl::InfiniteFuture(), ""};
+  }
+  if (BestFor(ip, lane).has_value()) return {};
+  // Recipients are there, and none may go: say what the first campaign with any waits for.
+  Wait wait{Reason::kCampaignPaused, absl::InfiniteFuture(), ""};
+  for (const auto& [key, campaign] : campaigns_) {
+    const int64_t own = lane.pinned.ready(key) + (shared == nullptr ? 0 : shared->ready(key));
+    if (own == 0) continue;
+    const Wait one = CampaignBlocking(campaign, lane.provider);
+    if (one.reason == Reason::kNone) {
+      // The campaign may send: it is the receiving hosts that are down.
+      absl::Time until = absl::InfiniteFuture();
+      for (SiteIndex site = 0; site < static_cast<int>(sites_.size()); ++site) {
+        if (sites_[site].provider == lane.provider) SiteUsable(site, &until);
+      }
+      return {Reason::kHostBackoff, until, ""};
+    }
+    if (wait.reason == Reason::kCampaignPaused || one.until < wait.until) wait = one;
+  }
+  return wait;
+}
+
+Wait Shard::Impl::CampaignBlocking(const CampaignStatus& campaign, ProviderIndex provider) const {
+  if (campaign.campaign.state != CampaignState::kSending) {
+    return {Reason::kCampaignPaused, absl::InfiniteFuture(),
+            absl::StrCat(campaign.campaign.id.text(), " is ",
+                         CampaignStateName(campaign.campaign.state))};
+  }
+  if (const auto at = campaign.at.find(provider);
+      at != campaign.at.end() && now_.wall < at->second.held_until) {
+    return {Reason::kCampaignHeld, at->second.held_until, at->second.fault};
+  }
+  const auto domain = sending_domains_.find(campaign.campaign.sending_domain());
+  if (domain == sending_domains_.end()) return {};
+  if (now_.wall < domain->second.held_until) {
+    return {Reason::kSendingDomainHeld, domain->second.held_until, domain->second.fault};
+  }
+  const auto at = domain->second.at.find(provider);
+  if (at == domain->second.at.end()) return {};
+  if (Wait wait = at->second.throttle.Blocking(now_.wall); wait.reason != Reason::kNone) {
+    if (wait.reason == Reason::kThrottled) wait.reason = Reason::kSendingDomainHeld;
+    return wait;
+  }
+  if (const absl::Duration next = at->second.bucket.NextAt(); next > now_.steady) {
+    return {Reason::kSendingDomainHeld, now_.wall + (next - now_.steady), "rate of the sending domain"};
+  }
+  return {};
+}
+
+bool Shard::Impl::SiteUsable(SiteIndex site, absl::Time* until) const {
+  bool usable = false;
+  for (const ports::MxHost& host : sites_[site].mx.hosts) {
+    const auto state = hosts_.find(host.name);
+    if (state == hosts_.end() || state->second.backoff_until <= now_.wall) {
+      usable = true;
+    } else if (until != nullptr) {
+      *until = std::min(*until, state->second.backoff_until);
+    }
+  }
+  return usable;
+}
+
+std::optional<Shard::Impl::Pick> Shard::Impl::BestFor(const IpState& ip, const LaneBook& lane) const {
+  const auto open = [&](CampaignKey key) {
+    return CampaignBlocking(campaigns_.at(key), lane.provider).reason == Reason::kNone;
+  };
+  std::optional<Pick> best;
+  const auto look = [&](RecipientQueue& queue) {
+    int looked = 0;
+    queue.VisitBest(open, [&](const RecipientQueue::Ranked& ranked) {
+      if (best.has_value() && !(ranked.candidate < best->ranked.candidate)) return false;
+      const SiteIndex site = domains_.at(ranked.candidate.domain).site;
+      if (site >= 0 && SiteUsable(site, nullptr)) {
+        best = Pick{&queue, ranked, site};
+        return false;
+      }
+      return ++looked < kLookAhead;
+    });
+  };
+  const auto& queues = pools_[ip.pool].queues;
+  if (lane.provider < static_cast<int>(queues.size()) && queues[lane.provider] != nullptr) {
+    look(*queues[lane.provider]);
+  }
+  look(const_cast<LaneBook&>(lane).pinned);
+  return best;
+}
+
+bool Shard::Impl::TryClaim(IpState& ip, LaneBook& lane, const Pick& pick) {
+  int idle = 0, busy = 0;
+  for (const ConnectionId id : lane.connections) {
+    const ConnectionState& connection = connections_.at(id);
+    if (connection.site != pick.site) continue;
+    idle += connection.state == ConnectionState::State::kIdle;
+    busy += connection.state == ConnectionState::State::kBusy;
+  }
+  const int waiting = lane.claims_pending + static_cast<int>(lane.ready.size());
+  // An established lane claims ahead, so that no connection waits for the disk.
+  const bool paced = Warming(ip) || lane.throttle.connection_limit() == 1;
+  const int ahead = paced ? 0 : std::min(2 * busy, options_.pacing.steady_burst);
+  if (waiting >= idle + ahead) {
+    EnsureConnection(lane, pick.site);
+    return false;
+  }
+  TakeSlot(ip, lane, pick);
+  // More connections than one carries are worth opening while there is more than they can take.
+  if (!paced && idle == 0) EnsureConnection(lane, pick.site);
+  return true;
+}
+
+void Shard::Impl::TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick) {
+  pick.queue->Remove(pick.ranked);
+  Flight flight;
+  flight.ranked = pick.ranked;
+  if (const auto tried = tried_.find(pick.ranked.candidate.id); tried != tried_.end()) {
+    flight.tried = tried->second;
+  }
+  flight.site = pick.site;
+  flight.day = DayOf(ip);
+  LedgerRow& row = lane.ledger[flight.day];
+  row.lane = lane.lane;
+  row.day = flight.day;
+  ++row.claimed;
+  ++lane.claims_pending;
+  lane.bucket.Take(now_.steady);
+  providers_[lane.provider].bucket.Take(now_.steady);
+  lane.throttle.OnAttempt();
+  lane.meter.Count(now_.steady);
+  const CampaignStatus& campaign = CampaignOf(pick.ranked.campaign);
+  if (const auto domain = sending_domains_.find(campaign.campaign.sending_domain());
+      domain != sending_domains_.end()) {
+    if (const auto at = domain->second.at.find(lane.provider); at != domain->second.at.end()) {
+      at->second.bucket.Take(now_.steady);
+      at->second.throttle.OnAttempt();
+      at->second.meter.Count(now_.steady);
+    }
+  }
+  if (Warming(ip)) {
+    ip.pacer.Take(now_.wall, ip.day->cap - Used(ip), options_.pacing, random_);
+  }
+  auto found = std::find_if(new_claims_.begin(), new_claims_.end(),
+                            [&](const auto& claim) { return claim.first == &lane; });
+  if (found == new_claims_.end()) {
+    new_claims_.push_back({&lane, {}});
+    found = std::prev(new_claims_.end());
+  }
+  found->second.push_back(std::move(flight));
+  if (static_cast<int>(found->second.size()) >= kClaimsPerWrite) FlushClaims();
+}
+
+void Shard::Impl::FlushClaims() {
+  for (auto& [lane, flights] : new_claims_) {
+    ports::Claim claim;
+    claim.lane = lane->lane;
+    claim.day = flights.front().day;
+    claim.now = now_.wall;
+    for (const Flight& flight : flights) claim.deliveries.push_back(flight.ranked.candidate.id);
+    const int64_t number = ++last_claim_;
+    claims_[number] = {lane, std::move(flights)};
+    effects_.push_back(Save{std::move(claim), number});
+  }
+  new_claims_.clear();
+}
+
+void Shard::Impl::Dispatch(LaneBook& lane) {
+  std::vector<Flight> stranded;
+  for (size_t i = 0; i < lane.ready.size();) {
+    Flight& flight = lane.ready[i];
+    ConnectionState* connection = IdleConnection(lane, flight.site);
+    if (connection == nullptr) {
+      const bool coming = std::any_of(
+          lane.connections.begin(), lane.connections.end(), [&](ConnectionId id) {
+            const ConnectionState& other = connections_.at(id);
+            return other.site == flight.site && other.state != ConnectionState::State::kClosing;
+          });
+      if (!coming && !EnsureConnection(lane, flight.site)) {
+        stranded.push_back(std::move(flight));
+        lane.ready.erase(lane.ready.begin() + static_cast<ptrdiff_t>(i));
+      } else {
+        ++i;
+      }
+      continue;
+    }
+    if (flight.tried.first_attempt_time == absl::InfinitePast()) {
+      flight.tried.first_attempt_time = now_.wall;
+    }
+    connection->state = ConnectionState::State::kBusy;
+    ++connection->sent;
+    effects_.push_back(core::Send{connection->id, flight.claimed, flight.tried.first_attempt_time});
+    connection->flight = std::move(flight);
+    lane.ready.erase(lane.ready.begin() + static_cast<ptrdiff_t>(i));
+  }
+  if (!stranded.empty()) ReleaseFlights(lane, std::move(stranded));
+}
+
+void Shard::Impl::Revoke(LaneBook& lane, bool all) {
+  std::vector<Flight> back;
+  std::deque<Flight> keep;
+  for (Flight& flight : lane.ready) {
+    const CampaignState state = CampaignOf(flight.ranked.campaign).campaign.state;
+    if (all || state != CampaignState::kSending) {
+      back.push_back(std::move(flight));
+    } else {
+      keep.push_back(std::move(flight));
+    }
+  }
+  lane.ready = std::move(keep);
+  if (!back.empty()) ReleaseFlights(lane, std::move(back));
+}
+
+void Shard::Impl::ReleaseFlights(LaneBook& lane, std::vector<Flight> flights) {
+  for (const Flight& flight : flights) {
+    ports::Release release;
+    release.lane = lane.lane;
+    release.day = flight.day;
+    release.deliveries = {flight.ranked.candidate.id};
+    --lane.ledger[flight.day].claimed;
+    Emit(std::move(release));
+    NoVerdict(lane, flight.ranked.campaign);
+    Requeue(flight, absl::InfinitePast(), flight.tried.pinned_ip);
+  }
+}
+
+// --- Connections -----------------------------------------------------------------------------------
+
+ConnectionState* Shard::Impl::IdleConnection(LaneBook& lane, SiteIndex site) {
+  for (const ConnectionId id : lane.connections) {
+    ConnectionState& connection = connections_.at(id);
+    if (connection.site == site && connection.state == ConnectionState::State::kIdle) return &connection;
+  }
+  return nullptr;
+}
+
+int Shard::Impl::ConnectionLimit(const LaneBook& lane) const {
+  const int own = providers_[lane.provider].provider.max_connections_per_ip;
+  const int cut = lane.throttle.connection_limit();
+  return cut > 0 ? std::min(own, cut) : own;
+}
+
+bool Shard::Impl::EnsureConnection(LaneBook& lane, SiteIndex site) {
+  // One that is being opened is enough for now: the next comes when this one is there.
+  for (const ConnectionId id : lane.connections) {
+    const ConnectionState& connection = connections_.at(id);
+    if (connection.site == site && connection.state == ConnectionState::State::kOpening) return true;
+  }
+  if (static_cast<int>(lane.connections.size()) >= ConnectionLimit(lane)) {
+    // An idle connection to another site makes room.
+    for (const ConnectionId id : lane.connections) {
+      ConnectionState& connection = connections_.at(id);
+      if (connection.site != site && connection.state == ConnectionState::State::kIdle) {
+        CloseConnection(connection);
+        break;
+      }
+    }
+    return false;
+  }
+  if (static_cast<int>(connections_.size()) >= options_.max_connections) return false;
+  const ports::MxHost* host = nullptr;
+  for (const ports::MxHost& candidate : sites_[site].mx.hosts) {
+    const auto state = hosts_.find(candidate.name);
+    if (state == hosts_.end() || state->second.backoff_until <= now_.wall) {
+      host = &candidate;
+      break;
+    }
+  }
+  if (host == nullptr) return false;
+  ConnectionState connection;
+  connection.id = ConnectionId(++last_connection_);
+  connection.lane = &lane;
+  connection.site = site;
+  connection.host = *host;
+  const EgressIp& ip = ips_[lane.ip].ip;
+  ports::OpenConnection open;
+  open.connection = connection.id;
+  open.source_address = ip.address;
+  open.ehlo_name = ip.ehlo_name;
+  open.host = *host;
+  open.tls = providers_[lane.provider].provider.tls;
+  lane.connections.push_back(connection.id);
+  connections_.emplace(connection.id, std::move(connection));
+  effects_.push_back(std::move(open));
+  return true;
+}
+
+void Shard::Impl::Trim(LaneBook& lane) {
+  int open = 0;
+  for (const ConnectionId id : std::vector<ConnectionId>(lane.connections)) {
+    ConnectionState& connection = connections_.at(id);
+    if (connection.state == ConnectionState::State::kClosing) continue;
+    if (++open > ConnectionLimit(lane) && connection.state == ConnectionState::State::kIdle) {
+      CloseConnection(connection);
+    }
+  }
+}
+
+void Shard::Impl::CloseIdle() {
+  for (auto& [id, connection] : connections_) {
+    if (connection.state != ConnectionState::State::kIdle) continue;
+    const absl::Time close_at = connection.idle_since + options_.idle_connection;
+    if (draining_ || close_at <= now_.wall) {
+      CloseConnection(connection);
+    } else {
+      WakeAt(close_at);
+    }
+  }
+}
+
+void Shard::Impl::CloseConnection(ConnectionState& connection) {
+  if (connection.state == ConnectionState::State::kClosing) return;
+  connection.state = ConnectionState::State::kClosing;
+  effects_.push_back(core::Close{connection.id});
+}
+
+void Shard::Impl::UpdateRates(const IpState& ip, LaneBook& lane) {
+  const Provider& provider = providers_[lane.provider].provider;
+  double rate = provider.lane_rate_per_hour;
+  if (const double cut = lane.throttle.rate_per_hour(); cut > 0 && (rate <= 0 || cut < rate)) rate = cut;
+  const int burst = Warming(ip) || lane.throttle.rate_per_hour() > 0 ? options_.pacing.warming_burst
+                                                                     : options_.pacing.steady_burst;
+  lane.bucket.SetRate(rate, burst, now_.steady);
+  providers_[lane.provider].bucket.SetRate(provider.provider_rate_per_hour,
+                                           options_.pacing.steady_burst, now_.steady);
+}
+
+}  // namespace crescendo::core

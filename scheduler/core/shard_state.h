@@ -1,0 +1,151 @@
+// shard_state.h: what the shard knows. Internal to core/shard*.cc.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/time/civil_time.h"
+#include "absl/time/time.h"
+#include "scheduler/core/day_pacer.h"
+#include "scheduler/core/recipient_queue.h"
+#include "scheduler/core/throttle.h"
+#include "scheduler/core/token_bucket.h"
+#include "scheduler/domain/campaign.h"
+#include "scheduler/domain/egress_ip.h"
+#include "scheduler/domain/ledger.h"
+#include "scheduler/domain/plan.h"
+#include "scheduler/domain/provider.h"
+#include "scheduler/ports/mx_resolver.h"
+#include "scheduler/ports/store.h"
+
+namespace crescendo::core {
+
+// Positions in Shard::Impl's vectors; a provider's and a site's never change.
+using ProviderIndex = int;
+using SiteIndex = int;
+
+// A provider of the catalog, or one made for an MX set that none of them matches.
+struct ProviderState {
+  Provider provider;
+  TokenBucket bucket;  // All our IPs together.
+};
+
+// A set of MX hosts. Domains with the same set share connections.
+struct SiteState {
+  ports::MxSet mx;
+  ProviderIndex provider = 0;
+};
+
+struct HostState {
+  int failures = 0;  // In a row.
+  absl::Time backoff_until = absl::InfinitePast();
+  std::string fault;
+};
+
+struct DomainState {
+  std::string name;
+  enum class Mx { kUnknown, kAsked, kKnown, kNoMail } mx = Mx::kUnknown;
+  SiteIndex site = -1;
+  absl::Time ask_again = absl::InfinitePast();
+  std::string fault;
+  // Recipients that wait for the MX hosts to be known, by pool of their campaign.
+  std::vector<QueuedDelivery> waiting;
+};
+
+// What is remembered of a delivery that has been tried, until it ends.
+struct Tried {
+  int attempts = 0;
+  absl::Time first_attempt_time = absl::InfinitePast();
+  EgressIpId pinned_ip;
+};
+
+// A delivery with a slot: claimed, or being claimed.
+struct Flight {
+  RecipientQueue::Ranked ranked;
+  Tried tried;
+  SiteIndex site = 0;
+  absl::CivilDay day;  // Whose slot it has.
+  ports::ClaimedDelivery claimed;
+};
+
+struct LaneBook {
+  Lane lane;
+  int ip = 0;
+  ProviderIndex provider = 0;
+  bool paused = false;
+  std::string pause_reason;
+  Throttle throttle;
+  TokenBucket bucket;
+  RateMeter meter;
+  absl::btree_map<absl::CivilDay, LedgerRow> ledger;
+  RecipientQueue pinned;               // Greylisted here: to be retried from here.
+  std::vector<ConnectionId> connections;
+  std::deque<Flight> ready;            // Claimed and durable, waiting for a connection.
+  int claims_pending = 0;              // Deliveries in a claim that is not answered yet.
+  absl::Time local_backoff_until = absl::InfinitePast();  // Our own trouble: bind, descriptors.
+  std::string local_fault;
+};
+
+struct IpState {
+  EgressIp ip;
+  int pool = -1;   // Index, or -1.
+  std::string plan;  // Its id; "" if there is none.
+  // Of the plan: today's day once it has been opened, else the last one.
+  std::optional<PlanDay> day;
+  absl::TimeZone zone = absl::UTCTimeZone();
+  absl::Time day_end = absl::InfinitePast();
+  absl::Time window_start, window_end;
+  DayPacer pacer;
+  std::vector<std::unique_ptr<LaneBook>> lanes;  // By provider; null until needed.
+};
+
+struct PoolState {
+  Pool pool;
+  std::vector<std::unique_ptr<RecipientQueue>> queues;  // By provider; null until needed.
+};
+
+// How a campaign's content fares at one provider.
+struct CampaignAtProvider {
+  std::bitset<100> refused;  // Of the last 100 answers.
+  int next = 0;
+  int seen = 0;
+  absl::Time held_until = absl::InfinitePast();
+  std::string fault;
+};
+
+struct CampaignStatus {
+  Campaign campaign;
+  int pool = -1;
+  absl::btree_map<ProviderIndex, CampaignAtProvider> at;
+};
+
+// A From domain at one provider (SPF and DKIM quotas span our IPs), and everywhere.
+struct SendingDomainAtProvider {
+  Throttle throttle;
+  TokenBucket bucket;
+  RateMeter meter;
+};
+struct SendingDomain {
+  absl::Time held_until = absl::InfinitePast();
+  std::string fault;
+  absl::btree_map<ProviderIndex, SendingDomainAtProvider> at;
+};
+
+struct ConnectionState {
+  ConnectionId id;
+  LaneBook* lane = nullptr;
+  SiteIndex site = 0;
+  ports::MxHost host;
+  enum class State { kOpening, kIdle, kBusy, kClosing } state = State::kOpening;
+  int sent = 0;
+  absl::Time idle_since;
+  std::optional<Flight> flight;
+};
+
+}  // namespace crescendo::core
