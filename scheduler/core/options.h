@@ -55,6 +55,7 @@ struct Options {
   uint64_t seed = 1;
   InDoubtPolicy in_doubt = InDoubtPolicy::kRetry;
   int max_connections = 500;                          // All lanes together (L11).
+  int max_queued_chunks = 64;  // Chunks of imports that wait for the disk, in the engine (L11).
   absl::Duration idle_connection = absl::Minutes(1);  // Closed after so long without a message.
   absl::Duration host_backoff_first = absl::Minutes(1);
   absl::Duration host_backoff_longest = absl::Minutes(30);

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "scheduler/base/check.h"
 #include "scheduler/base/civil_day.h"
+#include "scheduler/core/ramp.h"
 #include "scheduler/core/shard_impl.h"
 
 namespace crescendo::core {
@@ -33,7 +34,8 @@ std::vector<Effect> Shard::Impl::Step(const base::Moment& now, absl::Span<const 
   return std::move(effects_);
 }
 
-// --- Records -----------------------------------------------------------------------------------------
+// --- Records
+// -----------------------------------------------------------------------------------------
 
 IpState* Shard::Impl::FindIp(const EgressIpId& id) {
   for (IpState& ip : ips_) {
@@ -208,9 +210,9 @@ void Shard::Impl::On(const LaneRecord& record) {
   if (lane.paused) Revoke(lane, /*all=*/true);
   // The throttle is the shard's own: only a restart brings it back from a record.
   if (!known && lane.throttle.state().stop_count == 0) {
-    lane.throttle = Throttle({record.stopped_until, record.stop_reason, record.blocked,
-                              record.stop_count, record.rate_per_hour, record.connection_limit,
-                              record.last_raise_time});
+    lane.throttle =
+        Throttle({record.stopped_until, record.stop_reason, record.blocked, record.stop_count,
+                  record.rate_per_hour, record.connection_limit, record.last_raise_time});
   }
 }
 
@@ -257,9 +259,15 @@ void Shard::Impl::On(const ports::TransportEvent& event) {
   const auto found = connections_.find(event.connection);
   if (found == connections_.end()) return;
   switch (event.kind) {
-    case ports::TransportEvent::Kind::kOpened: OnOpened(found->second); break;
-    case ports::TransportEvent::Kind::kSent: OnSent(found->second, event); break;
-    case ports::TransportEvent::Kind::kClosed: OnClosed(found->second, event); break;
+    case ports::TransportEvent::Kind::kOpened:
+      OnOpened(found->second);
+      break;
+    case ports::TransportEvent::Kind::kSent:
+      OnSent(found->second, event);
+      break;
+    case ports::TransportEvent::Kind::kClosed:
+      OnClosed(found->second, event);
+      break;
   }
 }
 
@@ -292,7 +300,8 @@ void Shard::Impl::SaveLane(LaneBook& lane, EventType type, std::string text) {
   Emit(ports::PutLane{std::move(record), {std::move(event)}});
 }
 
-// --- The face ------------------------------------------------------------------------------------------
+// --- The face
+// ------------------------------------------------------------------------------------------
 
 Shard::Shard(const ProviderCatalog& providers, const ReplyClassifier& classifier,
              const Options& options)
@@ -400,7 +409,8 @@ std::optional<LaneStatus> Shard::StatusOf(const Lane& lane) const {
 int Shard::in_flight() const {
   int count = 0;
   for (const auto& [id, connection] : impl_->connections_) count += connection.flight.has_value();
-  for (const auto& [number, claim] : impl_->claims_) count += static_cast<int>(claim.flights.size());
+  for (const auto& [number, claim] : impl_->claims_)
+    count += static_cast<int>(claim.flights.size());
   for (const IpState& ip : impl_->ips_) {
     for (const auto& lane : ip.lanes) {
       if (lane != nullptr) count += static_cast<int>(lane->ready.size());

@@ -1,16 +1,15 @@
 // shard.h: the whole scheduler as one function of state, time and letters (STYLE §2).
 //
-// Letters say what changed: a record that is durable, recipients that were imported, an MX answer, a
-// committed claim, a transport event. Effects say what to do: writes, connections, messages. The
+// Letters say what changed: a record that is durable, recipients that were imported, an MX answer,
+// a committed claim, a transport event. Effects say what to do: writes, connections, messages. The
 // engine carries them out in their order. Every write of one Step belongs before the next Step's.
 //
 //   candidate ─claim─▶ in commit ─ClaimAnswer─▶ ready ─▶ on a connection ─kSent─▶ settled
 //       ▲                                         │ pause, stop, drain
 //       └────────────────── release ◀─────────────┘
 //
-// Errors   none: what cannot go on waits, with a reason (wait.h). Impossible letters end the process.
-// Threads  one owner: the engine's.
-// See      DESIGN §2 for the laws named in the code.
+// Errors   none: what cannot go on waits, with a reason (wait.h). Impossible letters end the
+// process. Threads  one owner: the engine's. See      DESIGN §2 for the laws named in the code.
 #pragma once
 
 #include <memory>
@@ -60,8 +59,8 @@ struct SuppressedAddress {
 // Start nothing new any more.
 struct Drain {};
 
-using Letter = std::variant<EgressIp, Pool, Plan, PlanDay, Campaign, LaneRecord, LedgerRow, NewDomain,
-                            std::vector<QueuedDelivery>, MxAnswer, ClaimAnswer,
+using Letter = std::variant<EgressIp, Pool, Plan, PlanDay, Campaign, LaneRecord, LedgerRow,
+                            NewDomain, std::vector<QueuedDelivery>, MxAnswer, ClaimAnswer,
                             ports::TransportEvent, StoreHealth, SuppressedAddress, Drain>;
 
 // A write; `claim` is not 0 for a Claim, and comes back in its ClaimAnswer.
@@ -86,7 +85,8 @@ using Effect = std::variant<Save, ports::OpenConnection, Send, Close, Resolve>;
 class Shard {
  public:
   // `providers` and `classifier` outlive the shard.
-  Shard(const ProviderCatalog& providers, const ReplyClassifier& classifier, const Options& options);
+  Shard(const ProviderCatalog& providers, const ReplyClassifier& classifier,
+        const Options& options);
   ~Shard();
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;

@@ -111,7 +111,8 @@ bool Shard::Impl::Warming(const IpState& ip) const {
 int64_t Shard::Impl::Used(const LaneBook& lane, absl::CivilDay day) const {
   int64_t used = 0;
   for (const auto& [row_day, row] : lane.ledger) {
-    // What an earlier day has in flight may end today, so it has a slot of both (LedgerRow.carried).
+    // What an earlier day has in flight may end today, so it has a slot of both
+    // (LedgerRow.carried).
     if (row_day == day) used += row.used();
     if (row_day < day) used += row.claimed;
   }

@@ -53,7 +53,8 @@ class Shard::Impl {
   void SaveLane(LaneBook& lane, EventType type, std::string text);
   void Emit(ports::Write write) { effects_.push_back(Save{std::move(write), 0}); }
 
-  // --- shard_mail.cc: recipients -------------------------------------------------------------------
+  // --- shard_mail.cc: recipients
+  // -------------------------------------------------------------------
   void Enqueue(const QueuedDelivery& delivery);
   void EnqueueAt(DomainState& domain, const QueuedDelivery& delivery);
   void Requeue(const Flight& flight, absl::Time not_before, const EgressIpId& pinned_ip);
@@ -61,7 +62,8 @@ class Shard::Impl {
   ProviderIndex ProviderOf(const ports::MxSet& mx);
   void BounceWaiting(DomainState& domain);
 
-  // --- shard_days.cc -------------------------------------------------------------------------------
+  // --- shard_days.cc
+  // -------------------------------------------------------------------------------
   void TurnDays();
   void CloseOpenDay(IpState& ip, const Plan& plan);
   void SetWindow(IpState& ip, const Plan& plan);
@@ -75,7 +77,8 @@ class Shard::Impl {
   // Messages of the day's cap that fall to each lane by the mix of the list; by provider.
   std::vector<int64_t> SharesOf(const IpState& ip) const;
 
-  // --- shard_release.cc ----------------------------------------------------------------------------
+  // --- shard_release.cc
+  // ----------------------------------------------------------------------------
   void Release();
   void ReleaseIp(IpState& ip);
   Wait IpBlocking(const IpState& ip) const;
@@ -104,7 +107,8 @@ class Shard::Impl {
   void CloseConnection(ConnectionState& connection);
   void UpdateRates(const IpState& ip, LaneBook& lane);
 
-  // --- shard_outcome.cc ----------------------------------------------------------------------------
+  // --- shard_outcome.cc
+  // ----------------------------------------------------------------------------
   void OnOpened(ConnectionState& connection);
   void OnSent(ConnectionState& connection, const ports::TransportEvent& event);
   void OnClosed(ConnectionState& connection, const ports::TransportEvent& event);
@@ -115,7 +119,8 @@ class Shard::Impl {
   ports::Settle NewSettle(const LaneBook& lane, const Flight& flight);
   void Retry(LaneBook& lane, const Flight& flight, ports::Settle settle, ReplyCategory category);
   void Finish(LaneBook& lane, ports::Settle settle, EventType type);
-  void React(LaneBook& lane, const Classification& meaning, const Reply& reply, CampaignKey campaign);
+  void React(LaneBook& lane, const Classification& meaning, const Reply& reply,
+             CampaignKey campaign);
   // The attempt of a canary ended and said nothing about the throttle.
   void NoVerdict(LaneBook& lane, CampaignKey campaign);
   void ReactAtLane(LaneBook& lane, const Classification& meaning, const Reply& reply);
@@ -127,8 +132,10 @@ class Shard::Impl {
   void Alert(const LaneBook& lane, const Classification& meaning, const Reply& reply,
              CampaignKey campaign);
 
-  // --- shard_status.cc -----------------------------------------------------------------------------
-  LaneStatus StatusOf(const IpState& ip, const LaneBook& lane, absl::Span<const int64_t> shares) const;
+  // --- shard_status.cc
+  // -----------------------------------------------------------------------------
+  LaneStatus StatusOf(const IpState& ip, const LaneBook& lane,
+                      absl::Span<const int64_t> shares) const;
   PlanStatus StatusOf(const Plan& plan) const;
   std::vector<LaneStatus> LanesOf(const IpState& ip) const;
   Wait WaitOf(const IpState& ip, const LaneBook& lane, absl::Span<const int64_t> shares) const;

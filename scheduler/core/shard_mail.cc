@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "scheduler/core/shard_impl.h"
 
@@ -65,7 +65,8 @@ void Shard::Impl::EnqueueAt(DomainState& domain, const QueuedDelivery& delivery)
   }
 }
 
-void Shard::Impl::Requeue(const Flight& flight, absl::Time not_before, const EgressIpId& pinned_ip) {
+void Shard::Impl::Requeue(const Flight& flight, absl::Time not_before,
+                          const EgressIpId& pinned_ip) {
   const RecipientQueue::Ranked& ranked = flight.ranked;
   if (campaigns_.at(ranked.campaign).campaign.state == CampaignState::kCancelled) {
     // Cancelled while it was out: it may not leave again.
@@ -93,7 +94,8 @@ void Shard::Impl::AskForMx() {
   for (const DomainKey key : to_ask_) effects_.push_back(Resolve{key, domains_[key].name});
   to_ask_.clear();
   for (auto& [key, domain] : domains_) {
-    const bool retry = domain.mx == DomainState::Mx::kAsked && domain.ask_again != absl::InfinitePast();
+    const bool retry =
+        domain.mx == DomainState::Mx::kAsked && domain.ask_again != absl::InfinitePast();
     if (!retry) continue;
     if (domain.ask_again <= now_.wall) {
       domain.ask_again = absl::InfinitePast();

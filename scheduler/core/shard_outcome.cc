@@ -99,7 +99,8 @@ void Shard::Impl::OnClosed(ConnectionState& connection, const ports::TransportEv
   Dispatch(lane);
 }
 
-// --- Settling --------------------------------------------------------------------------------------
+// --- Settling
+// --------------------------------------------------------------------------------------
 
 ports::Settle Shard::Impl::NewSettle(const LaneBook& lane, const Flight& flight) {
   ports::Settle settle;
@@ -115,10 +116,18 @@ void Shard::Impl::Finish(LaneBook& lane, ports::Settle settle, EventType type) {
   LedgerRow& row = lane.ledger[settle.claim_day];
   --row.claimed;
   switch (settle.slot) {
-    case ports::Settle::Slot::kAccepted: ++row.accepted; break;
-    case ports::Settle::Slot::kRefused: ++row.refused; break;
-    case ports::Settle::Slot::kInDoubt: ++row.in_doubt; break;
-    case ports::Settle::Slot::kDeferred: ++row.deferred; break;
+    case ports::Settle::Slot::kAccepted:
+      ++row.accepted;
+      break;
+    case ports::Settle::Slot::kRefused:
+      ++row.refused;
+      break;
+    case ports::Settle::Slot::kInDoubt:
+      ++row.in_doubt;
+      break;
+    case ports::Settle::Slot::kDeferred:
+      ++row.deferred;
+      break;
   }
   if (settle.slot != ports::Settle::Slot::kDeferred && settle.settle_day != settle.claim_day) {
     LedgerRow& today = lane.ledger[settle.settle_day];
@@ -134,7 +143,8 @@ void Shard::Impl::Finish(LaneBook& lane, ports::Settle settle, EventType type) {
   Emit(std::move(settle));
 }
 
-void Shard::Impl::SettleReply(ConnectionState& connection, const Flight& flight, const Reply& reply) {
+void Shard::Impl::SettleReply(ConnectionState& connection, const Flight& flight,
+                              const Reply& reply) {
   LaneBook& lane = *connection.lane;
   const Classification meaning = classifier_.Classify(reply, providers_[lane.provider].provider.id);
   const CampaignKey campaign = flight.ranked.campaign;
@@ -160,7 +170,8 @@ void Shard::Impl::SettleReply(ConnectionState& connection, const Flight& flight,
       Requeue(flight, absl::InfinitePast(), flight.tried.pinned_ip);
       return;
     case Disposition::kRetry: {
-      if (meaning.scope == ReplyScope::kMxHost || meaning.category == ReplyCategory::kTemporarySystem) {
+      if (meaning.scope == ReplyScope::kMxHost ||
+          meaning.category == ReplyCategory::kTemporarySystem) {
         HostState& host = hosts_[connection.host.name];
         if (++host.failures >= kHostFailures) HostFailed(connection.host, settle.reply);
       }
@@ -186,7 +197,8 @@ void Shard::Impl::Retry(LaneBook& lane, const Flight& flight, ports::Settle sett
                         ReplyCategory category) {
   Flight again = flight;
   ++again.tried.attempts;
-  if (again.tried.first_attempt_time == absl::InfinitePast()) again.tried.first_attempt_time = now_.wall;
+  if (again.tried.first_attempt_time == absl::InfinitePast())
+    again.tried.first_attempt_time = now_.wall;
   const Campaign& campaign = CampaignOf(flight.ranked.campaign).campaign;
   const absl::Time at =
       now_.wall + RetryDelay(options_.retry, category, again.tried.attempts, random_);
@@ -235,7 +247,8 @@ void Shard::Impl::SettleLost(ConnectionState& connection, const Flight& flight,
   Retry(lane, flight, std::move(settle), ReplyCategory::kTemporarySystem);
 }
 
-// --- Reactions -------------------------------------------------------------------------------------
+// --- Reactions
+// -------------------------------------------------------------------------------------
 
 void Shard::Impl::React(LaneBook& lane, const Classification& meaning, const Reply& reply,
                         CampaignKey campaign) {
@@ -252,7 +265,8 @@ void Shard::Impl::React(LaneBook& lane, const Classification& meaning, const Rep
       break;
     case ReplyScope::kProvider:
       for (IpState& ip : ips_) {
-        if (lane.provider < static_cast<int>(ip.lanes.size()) && ip.lanes[lane.provider] != nullptr) {
+        if (lane.provider < static_cast<int>(ip.lanes.size()) &&
+            ip.lanes[lane.provider] != nullptr) {
           ReactAtLane(*ip.lanes[lane.provider], meaning, reply);
         }
       }
@@ -286,7 +300,8 @@ void Shard::Impl::ReactAtLane(LaneBook& lane, const Classification& meaning, con
     for (const ConnectionId id : lane.connections) {
       open += connections_.at(id).state != ConnectionState::State::kOpening;
     }
-    change = lane.throttle.OnTooManyConnections(now_.wall, std::max(open + 1, 2), options_.throttle);
+    change =
+        lane.throttle.OnTooManyConnections(now_.wall, std::max(open + 1, 2), options_.throttle);
     if (change == Throttle::Change::kConnectionsCut) {
       SaveLane(lane, EventType::kConnectionsCut,
                absl::StrCat("at most ", lane.throttle.connection_limit(), " connections: ", text));
@@ -297,15 +312,17 @@ void Shard::Impl::ReactAtLane(LaneBook& lane, const Classification& meaning, con
     return;
   }
   if (AboutRate(meaning.category)) {
-    change = lane.throttle.OnRateLimited(now_.wall, std::max(meaning.stop_for, provider.rate_limit_stop),
-                                         in_use, text, options_.throttle);
+    change =
+        lane.throttle.OnRateLimited(now_.wall, std::max(meaning.stop_for, provider.rate_limit_stop),
+                                    in_use, text, options_.throttle);
   } else {
-    change = lane.throttle.OnBlocked(now_.wall, std::max(meaning.stop_for, provider.block_stop), in_use,
-                                     text, options_.throttle);
+    change = lane.throttle.OnBlocked(now_.wall, std::max(meaning.stop_for, provider.block_stop),
+                                     in_use, text, options_.throttle);
   }
   if (change != Throttle::Change::kStopped) return;
   SaveLane(lane, EventType::kLaneStopped,
-           absl::StrCat("until ", absl::FormatTime(lane.throttle.state().stopped_until, absl::UTCTimeZone()),
+           absl::StrCat("until ",
+                        absl::FormatTime(lane.throttle.state().stopped_until, absl::UTCTimeZone()),
                         ", then at most ", static_cast<int64_t>(lane.throttle.rate_per_hour()),
                         " an hour on one connection: ", text));
   // Restart on one connection: the others go.
@@ -316,8 +333,8 @@ void Shard::Impl::ReactAtLane(LaneBook& lane, const Classification& meaning, con
   Revoke(lane, /*all=*/true);
 }
 
-void Shard::Impl::HoldSendingDomain(LaneBook& lane, const Classification& meaning, const Reply& reply,
-                                    CampaignKey campaign) {
+void Shard::Impl::HoldSendingDomain(LaneBook& lane, const Classification& meaning,
+                                    const Reply& reply, CampaignKey campaign) {
   const std::string name = CampaignOf(campaign).campaign.sending_domain();
   SendingDomain& domain = sending_domains_[name];
   const std::string text = Cut(reply.ToString());
@@ -337,16 +354,19 @@ void Shard::Impl::HoldSendingDomain(LaneBook& lane, const Classification& meanin
   const Provider& provider = providers_[lane.provider].provider;
   // Before the first refusal nothing was metered: take what the lane did, times our lanes there.
   const double in_use = std::max(at.meter.PerHour(now_.steady), lane.meter.PerHour(now_.steady));
-  const Throttle::Change change = at.throttle.OnRateLimited(
-      now_.wall, std::max(meaning.stop_for, provider.rate_limit_stop), in_use, text, options_.throttle);
+  const Throttle::Change change =
+      at.throttle.OnRateLimited(now_.wall, std::max(meaning.stop_for, provider.rate_limit_stop),
+                                in_use, text, options_.throttle);
   if (change != Throttle::Change::kStopped) return;
   at.bucket.SetRate(at.throttle.rate_per_hour(), options_.pacing.warming_burst, now_.steady);
   event.egress_ip = EgressIpId();
-  event.text = Cut(absl::StrCat("sending domain ", name, " stopped at ", provider.id.text(), ": ", text));
+  event.text =
+      Cut(absl::StrCat("sending domain ", name, " stopped at ", provider.id.text(), ": ", text));
   Emit(ports::AppendEvents{{std::move(event)}});
 }
 
-void Shard::Impl::CountContent(LaneBook& lane, CampaignKey key, bool refused, const std::string& text) {
+void Shard::Impl::CountContent(LaneBook& lane, CampaignKey key, bool refused,
+                               const std::string& text) {
   CampaignAtProvider& at = campaigns_.at(key).at[lane.provider];
   at.refused[at.next] = refused;
   at.next = (at.next + 1) % static_cast<int>(at.refused.size());
@@ -370,9 +390,9 @@ void Shard::Impl::CountContent(LaneBook& lane, CampaignKey key, bool refused, co
 
 void Shard::Impl::Accepted(LaneBook& lane, CampaignKey campaign) {
   const Provider& provider = providers_[lane.provider].provider;
-  const Throttle::Change change =
-      lane.throttle.OnAccepted(now_.wall, lane.meter.PerHour(now_.steady), provider.lane_rate_per_hour,
-                               provider.max_connections_per_ip, options_.throttle);
+  const Throttle::Change change = lane.throttle.OnAccepted(
+      now_.wall, lane.meter.PerHour(now_.steady), provider.lane_rate_per_hour,
+      provider.max_connections_per_ip, options_.throttle);
   switch (change) {
     case Throttle::Change::kResumed:
       SaveLane(lane, EventType::kLaneResumed, "the first message after the stop was accepted");
@@ -380,7 +400,8 @@ void Shard::Impl::Accepted(LaneBook& lane, CampaignKey campaign) {
     case Throttle::Change::kRaised: {
       const double rate = lane.throttle.rate_per_hour();
       SaveLane(lane, EventType::kRateRaised,
-               rate > 0 ? absl::StrCat("to ", static_cast<int64_t>(rate), " an hour") : "no cut any more");
+               rate > 0 ? absl::StrCat("to ", static_cast<int64_t>(rate), " an hour")
+                        : "no cut any more");
       break;
     }
     case Throttle::Change::kConnectionsRaised: {

@@ -29,8 +29,10 @@ bool Revokes(Reason reason) {
     case Reason::kOutsideWindow:
     case Reason::kDraining:
     case Reason::kNotInPool:
-    case Reason::kHostBackoff: return true;
-    default: return false;
+    case Reason::kHostBackoff:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -112,16 +114,19 @@ Wait Shard::Impl::IpBlocking(const IpState& ip) const {
   if (draining_) return {Reason::kDraining, absl::InfiniteFuture(), ""};
   if (ip.pool < 0) return {Reason::kNotInPool, absl::InfiniteFuture(), ""};
   if (const Plan* plan = PlanOf(ip); plan != nullptr && plan->state != PlanState::kGraduated) {
-    if (plan->state == PlanState::kDraft) return {Reason::kPlanNotStarted, absl::InfiniteFuture(), ""};
+    if (plan->state == PlanState::kDraft)
+      return {Reason::kPlanNotStarted, absl::InfiniteFuture(), ""};
     if (plan->state == PlanState::kPaused) {
       return {Reason::kPlanPaused, absl::InfiniteFuture(), plan->state_reason};
     }
     if (!ip.day.has_value() || ip.day->decision != DayDecision::kOpen) {
       const absl::CivilDay first = ip.day.has_value() ? ip.day->day + 1 : plan->start_date;
-      return {Reason::kBeforeStartDate, base::StartOf(std::max(first, plan->start_date), ip.zone), ""};
+      return {Reason::kBeforeStartDate, base::StartOf(std::max(first, plan->start_date), ip.zone),
+              ""};
     }
     if (now_.wall < ip.window_start) return {Reason::kOutsideWindow, ip.window_start, ""};
-    if (now_.wall >= ip.window_end) return {Reason::kOutsideWindow, ip.day_end, "today's window is over"};
+    if (now_.wall >= ip.window_end)
+      return {Reason::kOutsideWindow, ip.day_end, "today's window is over"};
     if (const int64_t used = Used(ip); used >= ip.day->cap) {
       return {Reason::kIpDailyCap, ip.day_end, absl::StrCat(used, " of ", ip.day->cap, " used")};
     }
@@ -133,7 +138,8 @@ Wait Shard::Impl::IpBlocking(const IpState& ip) const {
 
 Wait Shard::Impl::LaneBlocking(const IpState& ip, const LaneBook& lane, int64_t share) const {
   if (lane.paused) return {Reason::kLanePaused, absl::InfiniteFuture(), lane.pause_reason};
-  if (const Wait wait = lane.throttle.Blocking(now_.wall); wait.reason != Reason::kNone) return wait;
+  if (const Wait wait = lane.throttle.Blocking(now_.wall); wait.reason != Reason::kNone)
+    return wait;
   if (now_.wall < lane.local_backoff_until) {
     return {Reason::kHostBackoff, lane.local_backoff_until, lane.local_fault};
   }
@@ -162,8 +168,8 @@ Wait Shard::Impl::QueueBlocking(const IpState& ip, const LaneBook& lane) const {
   if (lane.provider < static_cast<int>(queues.size())) shared = queues[lane.provider].get();
   const int64_t ready = lane.pinned.ready() + (shared == nullptr ? 0 : shared->ready());
   if (ready == 0) {
-    const absl::Time ripe =
-        std::min(lane.pinned.NextRipe(), shared == nullptr ? absl::InfiniteFuture() : shared->NextRipe());
+    const absl::Time ripe = std::min(
+        lane.pinned.NextRipe(), shared == nullptr ? absl::InfiniteFuture() : shared->NextRipe());
     if (ripe != absl::InfiniteFuture()) return {Reason::kRetryTime, ripe, ""};
     return {Reason::kNoRecipients, absl::InfiniteFuture(), ""};
   }
@@ -209,7 +215,8 @@ Wait Shard::Impl::CampaignBlocking(const CampaignStatus& campaign, ProviderIndex
     return wait;
   }
   if (const absl::Duration next = at->second.bucket.NextAt(); next > now_.steady) {
-    return {Reason::kSendingDomainHeld, now_.wall + (next - now_.steady), "rate of the sending domain"};
+    return {Reason::kSendingDomainHeld, now_.wall + (next - now_.steady),
+            "rate of the sending domain"};
   }
   return {};
 }
@@ -227,7 +234,8 @@ bool Shard::Impl::SiteUsable(SiteIndex site, absl::Time* until) const {
   return usable;
 }
 
-std::optional<Shard::Impl::Pick> Shard::Impl::BestFor(const IpState& ip, const LaneBook& lane) const {
+std::optional<Shard::Impl::Pick> Shard::Impl::BestFor(const IpState& ip,
+                                                      const LaneBook& lane) const {
   const auto open = [&](CampaignKey key) {
     return CampaignBlocking(campaigns_.at(key), lane.provider).reason == Reason::kNone;
   };
@@ -334,8 +342,8 @@ void Shard::Impl::Dispatch(LaneBook& lane) {
     Flight& flight = lane.ready[i];
     ConnectionState* connection = IdleConnection(lane, flight.site);
     if (connection == nullptr) {
-      const bool coming = std::any_of(
-          lane.connections.begin(), lane.connections.end(), [&](ConnectionId id) {
+      const bool coming =
+          std::any_of(lane.connections.begin(), lane.connections.end(), [&](ConnectionId id) {
             const ConnectionState& other = connections_.at(id);
             return other.site == flight.site && other.state != ConnectionState::State::kClosing;
           });
@@ -387,12 +395,14 @@ void Shard::Impl::ReleaseFlights(LaneBook& lane, std::vector<Flight> flights) {
   }
 }
 
-// --- Connections -----------------------------------------------------------------------------------
+// --- Connections
+// -----------------------------------------------------------------------------------
 
 ConnectionState* Shard::Impl::IdleConnection(LaneBook& lane, SiteIndex site) {
   for (const ConnectionId id : lane.connections) {
     ConnectionState& connection = connections_.at(id);
-    if (connection.site == site && connection.state == ConnectionState::State::kIdle) return &connection;
+    if (connection.site == site && connection.state == ConnectionState::State::kIdle)
+      return &connection;
   }
   return nullptr;
 }
@@ -407,7 +417,8 @@ bool Shard::Impl::EnsureConnection(LaneBook& lane, SiteIndex site) {
   // One that is being opened is enough for now: the next comes when this one is there.
   for (const ConnectionId id : lane.connections) {
     const ConnectionState& connection = connections_.at(id);
-    if (connection.site == site && connection.state == ConnectionState::State::kOpening) return true;
+    if (connection.site == site && connection.state == ConnectionState::State::kOpening)
+      return true;
   }
   if (static_cast<int>(lane.connections.size()) >= ConnectionLimit(lane)) {
     // An idle connection to another site makes room.
@@ -480,7 +491,8 @@ void Shard::Impl::CloseConnection(ConnectionState& connection) {
 void Shard::Impl::UpdateRates(const IpState& ip, LaneBook& lane) {
   const Provider& provider = providers_[lane.provider].provider;
   double rate = provider.lane_rate_per_hour;
-  if (const double cut = lane.throttle.rate_per_hour(); cut > 0 && (rate <= 0 || cut < rate)) rate = cut;
+  if (const double cut = lane.throttle.rate_per_hour(); cut > 0 && (rate <= 0 || cut < rate))
+    rate = cut;
   const int burst = Warming(ip) || lane.throttle.rate_per_hour() > 0 ? options_.pacing.warming_burst
                                                                      : options_.pacing.steady_burst;
   lane.bucket.SetRate(rate, burst, now_.steady);

@@ -84,17 +84,17 @@ struct LaneBook {
   TokenBucket bucket;
   RateMeter meter;
   absl::btree_map<absl::CivilDay, LedgerRow> ledger;
-  RecipientQueue pinned;               // Greylisted here: to be retried from here.
+  RecipientQueue pinned;  // Greylisted here: to be retried from here.
   std::vector<ConnectionId> connections;
-  std::deque<Flight> ready;            // Claimed and durable, waiting for a connection.
-  int claims_pending = 0;              // Deliveries in a claim that is not answered yet.
+  std::deque<Flight> ready;  // Claimed and durable, waiting for a connection.
+  int claims_pending = 0;    // Deliveries in a claim that is not answered yet.
   absl::Time local_backoff_until = absl::InfinitePast();  // Our own trouble: bind, descriptors.
   std::string local_fault;
 };
 
 struct IpState {
   EgressIp ip;
-  int pool = -1;   // Index, or -1.
+  int pool = -1;     // Index, or -1.
   std::string plan;  // Its id; "" if there is none.
   // Of the plan: today's day once it has been opened, else the last one.
   std::optional<PlanDay> day;

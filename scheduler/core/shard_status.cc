@@ -11,15 +11,18 @@ namespace crescendo::core {
 Wait Shard::Impl::WaitOf(const IpState& ip, const LaneBook& lane,
                          absl::Span<const int64_t> shares) const {
   const Wait ip_wait = IpBlocking(ip);
-  const bool unusable = ip.pool < 0 || (Warming(ip) && (!ip.day.has_value() ||
-                                                        ip.day->decision != DayDecision::kOpen));
+  const bool unusable =
+      ip.pool < 0 ||
+      (Warming(ip) && (!ip.day.has_value() || ip.day->decision != DayDecision::kOpen));
   // Reasons that only a person or another day can end come before those that pass by themselves.
   if (unusable || ip_wait.reason == Reason::kDraining) return ip_wait;
   const int64_t share = lane.provider < static_cast<int>(shares.size()) ? shares[lane.provider] : 0;
   const Wait lane_wait = LaneBlocking(ip, lane, share);
-  const bool nobody = lane_wait.reason == Reason::kNoRecipients || lane_wait.reason == Reason::kRetryTime;
+  const bool nobody =
+      lane_wait.reason == Reason::kNoRecipients || lane_wait.reason == Reason::kRetryTime;
   if (lane.paused || nobody) {
-    if (lane_wait.reason == Reason::kNoRecipients && (lane.claims_pending > 0 || !lane.ready.empty())) {
+    if (lane_wait.reason == Reason::kNoRecipients &&
+        (lane.claims_pending > 0 || !lane.ready.empty())) {
       return {Reason::kInFlight, absl::InfiniteFuture(), ""};
     }
     return lane_wait;
@@ -65,12 +68,19 @@ LaneStatus Shard::Impl::StatusOf(const IpState& ip, const LaneBook& lane,
   status.connections = static_cast<int>(lane.connections.size());
   status.connection_limit = ConnectionLimit(lane);
   status.rate_per_hour = lane.bucket.rate_per_hour();
-  status.wait = ip.pool < 0 ? Wait{Reason::kNotInPool, absl::InfiniteFuture(), ""}
-                            : WaitOf(ip, lane, shares);
+  status.wait =
+      ip.pool < 0 ? Wait{Reason::kNotInPool, absl::InfiniteFuture(), ""} : WaitOf(ip, lane, shares);
   const Throttle::State& throttle = lane.throttle.state();
-  status.record = {lane.lane, lane.paused, lane.pause_reason, throttle.stopped_until, throttle.blocked,
-                   throttle.stop_reason, throttle.stop_count, throttle.rate_per_hour,
-                   throttle.connection_limit, throttle.last_raise_time};
+  status.record = {lane.lane,
+                   lane.paused,
+                   lane.pause_reason,
+                   throttle.stopped_until,
+                   throttle.blocked,
+                   throttle.stop_reason,
+                   throttle.stop_count,
+                   throttle.rate_per_hour,
+                   throttle.connection_limit,
+                   throttle.last_raise_time};
   const Plan* plan = PlanOf(ip);
   status.state = Warming(ip) ? LaneState::kWarming : LaneState::kSteady;
   if (plan != nullptr && plan->state == PlanState::kDraft) status.state = LaneState::kNotStarted;
@@ -88,7 +98,8 @@ std::vector<LaneStatus> Shard::Impl::LanesOf(const IpState& ip) const {
   for (const auto& lane : ip.lanes) {
     if (lane == nullptr) continue;
     const auto row = lane->ledger.find(day);
-    const bool used = row != lane->ledger.end() && (row->second.used() > 0 || row->second.deferred > 0);
+    const bool used =
+        row != lane->ledger.end() && (row->second.used() > 0 || row->second.deferred > 0);
     const Throttle::State& throttle = lane->throttle.state();
     if (used || DemandOf(ip, *lane) > 0 || lane->paused || !lane->connections.empty() ||
         throttle.stop_count > 0 || throttle.connection_limit > 0) {

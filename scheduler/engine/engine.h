@@ -59,10 +59,15 @@ struct Edges {
   const core::ReplyClassifier* classifier;
 };
 
+enum class Threads {
+  kOwn,   // The engine turns itself.
+  kNone,  // For tests and simulations: the caller turns it, with Turn().
+};
+
 class Engine {
  public:
   // All edges outlive the engine.
-  Engine(const Edges& edges, const core::Options& options);
+  Engine(const Edges& edges, const core::Options& options, Threads threads = Threads::kOwn);
   ~Engine();
 
   // Loads the store, settles what a crash left open as in doubt, and starts. Blocks until the first
@@ -109,6 +114,9 @@ class Engine {
   // Of one IP, or of all when `ip` is empty: every lane that has recipients, a record or a ledger.
   void ListLanes(EgressIpId ip, Done<std::vector<core::LaneStatus>> done);
 
+  // NOT_FOUND: the IP or the provider does not exist.
+  void GetLane(Lane lane, Done<core::LaneStatus> done);
+
   // Runs `read` on the committer's thread, between commits. It must be quick: page.
   // False (and `read` is not run) after Stop or when too many reads wait.
   bool Read(absl::AnyInvocable<void(ports::Store&)> read);
@@ -117,6 +125,10 @@ class Engine {
   // not block. Returns an id for Unsubscribe, after which it is not called any more.
   int64_t Subscribe(absl::AnyInvocable<void()> listener);
   void Unsubscribe(int64_t id);
+
+  // Threads::kNone only: commits and reads what waits, takes the letters, steps, carries out the
+  // effects, and again until nothing is left to do at this moment. Returns when to turn next.
+  absl::Time Turn();
 
   const ProviderCatalog& providers() const;
   const base::Clock& clock() const;

@@ -1,0 +1,628 @@
+// What callers ask for: checked against what is in force, written, and answered once it is too.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "scheduler/base/status_macros.h"
+#include "scheduler/engine/engine_impl.h"
+
+namespace crescendo::engine {
+namespace {
+
+// A verb without a revision that met another writer is tried again so often.
+constexpr int kMostTries = 10;
+
+absl::Status Gone() {
+  return absl::UnavailableError("the daemon is shutting down; try again later");
+}
+
+absl::Status NotFound(absl::string_view kind, absl::string_view id) {
+  return absl::NotFoundError(absl::StrCat(kind, " \"", id, "\" does not exist"));
+}
+
+absl::Status Stale(absl::string_view kind, absl::string_view id) {
+  return absl::AbortedError(
+      absl::StrCat("etag: ", kind, " ", id, " has changed since it was read; read it again"));
+}
+
+void Describe(Event& event, const EgressIp& ip) { event.egress_ip = ip.id; }
+void Describe(Event& event, const Pool& pool) { event.pool = pool.id; }
+void Describe(Event& event, const Plan& plan) {
+  event.plan = plan.id;
+  event.egress_ip = plan.egress_ip;
+}
+void Describe(Event& event, const Campaign& campaign) {
+  event.campaign = campaign.id;
+  event.pool = campaign.pool;
+}
+
+}  // namespace
+
+Event Engine::Impl::AuditEvent(EventType type, const Request& request, std::string text) const {
+  Event event;
+  event.time = now();
+  event.type = type;
+  event.text = std::move(text);
+  event.actor = request.actor;
+  return event;
+}
+
+// --- Checks that need to know the other records
+// -------------------------------------------------------
+
+absl::Status Engine::Impl::CheckEgressIp(const EgressIp& ip) const {
+  RETURN_IF_ERROR(ValidateEgressIp(ip));
+  for (const EgressIp& other : shard_.EgressIps()) {
+    if (other.id != ip.id && other.address == ip.address) {
+      return absl::FailedPreconditionError(absl::StrCat("address ", ip.address,
+                                                        " belongs to egress IP ", other.id.text(),
+                                                        "; an address has one egress IP"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Impl::CheckPool(const Pool& pool) const {
+  RETURN_IF_ERROR(ValidatePool(pool));
+  for (const EgressIpId& ip : pool.egress_ips) {
+    if (shard_.FindEgressIp(ip) == nullptr) {
+      return absl::NotFoundError(absl::StrCat("egress_ips: egress IP \"", ip.text(),
+                                              "\" does not exist; create it first"));
+    }
+    const Pool* other = shard_.FindPoolOf(ip);
+    if (other != nullptr && other->id != pool.id) {
+      return absl::FailedPreconditionError(absl::StrCat("egress_ips: ", ip.text(), " is in pool ",
+                                                        other->id.text(),
+                                                        "; take it out there first"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Impl::CheckPlan(const Plan& plan) const {
+  RETURN_IF_ERROR(ValidatePlan(plan));
+  if (shard_.FindEgressIp(plan.egress_ip) == nullptr) {
+    return absl::NotFoundError(absl::StrCat("egress_ip: egress IP \"", plan.egress_ip.text(),
+                                            "\" does not exist; create it first"));
+  }
+  const Plan* other = shard_.FindPlanOf(plan.egress_ip);
+  if (other != nullptr && other->id != plan.id) {
+    return absl::FailedPreconditionError(absl::StrCat("egress_ip: ", plan.egress_ip.text(),
+                                                      " has plan ", other->id.text(),
+                                                      "; an egress IP has one plan"));
+  }
+  if (const Plan* before = shard_.FindPlan(plan.id);
+      before != nullptr && plan.revision != 0 && before->egress_ip != plan.egress_ip) {
+    return absl::InvalidArgumentError(
+        "egress_ip: a plan's egress IP cannot change; make a new plan");
+  }
+  for (const ProviderCap& cap : plan.provider_caps) {
+    if (edges_.providers->Find(cap.provider) == nullptr) {
+      return absl::NotFoundError(absl::StrCat("provider_caps: provider \"", cap.provider.text(),
+                                              "\" does not exist; see the list of providers"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Impl::CheckCampaign(const Campaign& campaign) const {
+  RETURN_IF_ERROR(ValidateCampaign(campaign));
+  if (shard_.FindPool(campaign.pool) == nullptr) {
+    return absl::NotFoundError(
+        absl::StrCat("pool: pool \"", campaign.pool.text(), "\" does not exist; create it first"));
+  }
+  return absl::OkStatus();
+}
+
+// --- Records
+// --------------------------------------------------------------------------------------------
+
+template <class Record>
+void Engine::Impl::CommitPut(ports::Put<Record> put, std::vector<ports::Write> extra,
+                             Done<Record> done) {
+  Job job;
+  job.writes.push_back(std::move(put));
+  for (ports::Write& write : extra) job.writes.push_back(std::move(write));
+  job.done = [this, done = std::move(done)](absl::Status status,
+                                            absl::Span<ports::WriteResult> results) mutable {
+    if (status.ok()) status = results[0].status;
+    if (!status.ok()) {
+      PostTask([done = std::move(done), status]() mutable { done(status); });
+      return;
+    }
+    Record stored = std::get<Record>(std::move(results[0].value));
+    // A replayed answer may be older than what is in force.
+    if (!results[0].replayed) PostLetter(stored);
+    PostTask([done = std::move(done), stored = std::move(stored)]() mutable {
+      done(std::move(stored));
+    });
+  };
+  committer_.Post(std::move(job));
+}
+
+namespace {
+
+// The checks that all records share. `before`: what is in force under the record's id, or nullptr.
+template <class Record>
+absl::Status CheckRevision(const Record& record, const Record* before, bool validate_only,
+                           absl::string_view kind) {
+  if (record.revision == 0) {
+    // A repeated create with a request_id is for the store to recognise.
+    if (before != nullptr && validate_only) {
+      return absl::AlreadyExistsError(
+          absl::StrCat(kind, " \"", record.id.text(), "\" exists already"));
+    }
+    return absl::OkStatus();
+  }
+  if (before == nullptr) return NotFound(kind, record.id.text());
+  if (before->revision != record.revision) return Stale(kind, record.id.text());
+  return absl::OkStatus();
+}
+
+template <class Record>
+void Stamp(Record& record, const Record* before, absl::Time now) {
+  record.create_time = before != nullptr && record.revision != 0 ? before->create_time : now;
+}
+
+std::string AuditText(const Request& request, bool create, absl::string_view kind) {
+  return absl::StrCat(kind, create ? " created" : " updated", request.reason.empty() ? "" : ": ",
+                      request.reason);
+}
+
+}  // namespace
+
+void Engine::Put(EgressIp ip, Request request, Done<EgressIp> done) {
+  impl_->PostTask([impl = impl_.get(), ip = std::move(ip), request = std::move(request),
+                   done = std::move(done)]() mutable {
+    if (impl->stopped()) return done(Gone());
+    const EgressIp* before = impl->shard_.FindEgressIp(ip.id);
+    absl::Status status = impl->CheckEgressIp(ip);
+    if (status.ok()) status = CheckRevision(ip, before, request.validate_only, "egress IP");
+    if (!status.ok()) return done(status);
+    Stamp(ip, before, impl->now());
+    if (request.validate_only) return done(std::move(ip));
+    const bool create = ip.revision == 0;
+    Event event = impl->AuditEvent(create ? EventType::kCreated : EventType::kUpdated, request,
+                                   AuditText(request, create, "egress IP"));
+    Describe(event, ip);
+    impl->CommitPut(ports::Put<EgressIp>{std::move(ip), request.key, {std::move(event)}}, {},
+                    std::move(done));
+  });
+}
+
+void Engine::Put(Pool pool, Request request, Done<Pool> done) {
+  impl_->PostTask([impl = impl_.get(), pool = std::move(pool), request = std::move(request),
+                   done = std::move(done)]() mutable {
+    if (impl->stopped()) return done(Gone());
+    const Pool* before = impl->shard_.FindPool(pool.id);
+    absl::Status status = impl->CheckPool(pool);
+    if (status.ok()) status = CheckRevision(pool, before, request.validate_only, "pool");
+    if (!status.ok()) return done(status);
+    Stamp(pool, before, impl->now());
+    if (request.validate_only) return done(std::move(pool));
+    const bool create = pool.revision == 0;
+    Event event = impl->AuditEvent(create ? EventType::kCreated : EventType::kUpdated, request,
+                                   AuditText(request, create, "pool"));
+    Describe(event, pool);
+    impl->CommitPut(ports::Put<Pool>{std::move(pool), request.key, {std::move(event)}}, {},
+                    std::move(done));
+  });
+}
+
+void Engine::Put(Plan plan, Request request, Done<Plan> done) {
+  impl_->PostTask([impl = impl_.get(), plan = std::move(plan), request = std::move(request),
+                   done = std::move(done)]() mutable {
+    if (impl->stopped()) return done(Gone());
+    const Plan* before = impl->shard_.FindPlan(plan.id);
+    absl::Status status = impl->CheckPlan(plan);
+    if (status.ok()) status = CheckRevision(plan, before, request.validate_only, "plan");
+    if (!status.ok()) return done(status);
+    Stamp(plan, before, impl->now());
+    const bool create = plan.revision == 0;
+    // Its state moves by verbs only.
+    plan.state = create ? PlanState::kDraft : before->state;
+    plan.state_reason = create ? "" : before->state_reason;
+    if (request.validate_only) return done(std::move(plan));
+    Event event = impl->AuditEvent(create ? EventType::kCreated : EventType::kUpdated, request,
+                                   AuditText(request, create, "plan"));
+    Describe(event, plan);
+    impl->CommitPut(ports::Put<Plan>{std::move(plan), request.key, {std::move(event)}}, {},
+                    std::move(done));
+  });
+}
+
+void Engine::Put(Campaign campaign, Request request, Done<Campaign> done) {
+  impl_->PostTask([impl = impl_.get(), campaign = std::move(campaign), request = std::move(request),
+                   done = std::move(done)]() mutable {
+    if (impl->stopped()) return done(Gone());
+    const Campaign* before = impl->shard_.FindCampaign(campaign.id);
+    absl::Status status = impl->CheckCampaign(campaign);
+    if (status.ok()) status = CheckRevision(campaign, before, request.validate_only, "campaign");
+    if (!status.ok()) return done(status);
+    Stamp(campaign, before, impl->now());
+    const bool create = campaign.revision == 0;
+    campaign.key = create ? CampaignKey() : before->key;
+    campaign.state = create ? CampaignState::kDraft : before->state;
+    campaign.state_reason = create ? "" : before->state_reason;
+    if (request.validate_only) return done(std::move(campaign));
+    Event event = impl->AuditEvent(create ? EventType::kCreated : EventType::kUpdated, request,
+                                   AuditText(request, create, "campaign"));
+    Describe(event, campaign);
+    impl->CommitPut(ports::Put<Campaign>{std::move(campaign), request.key, {std::move(event)}}, {},
+                    std::move(done));
+  });
+}
+
+// --- Verbs
+// ----------------------------------------------------------------------------------------------
+
+namespace {
+
+std::string StateReason(const Request& request) {
+  if (request.actor.empty()) return request.reason;
+  return request.reason.empty() ? absl::StrCat("by ", request.actor)
+                                : absl::StrCat(request.reason, " (", request.actor, ")");
+}
+
+struct PlanMove {
+  PlanState to;
+  EventType event;
+};
+
+absl::StatusOr<PlanMove> Decide(const Plan& plan, PlanVerb verb) {
+  const auto refuse = [&](absl::string_view what) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("plan ", plan.id.text(), " is ", PlanStateName(plan.state), "; ", what));
+  };
+  switch (verb) {
+    case PlanVerb::kStart:
+      if (plan.state == PlanState::kPaused) return refuse("resume it instead");
+      if (plan.state == PlanState::kGraduated) return refuse("it is done and cannot be started");
+      return PlanMove{PlanState::kActive, EventType::kPlanStarted};
+    case PlanVerb::kPause:
+      if (plan.state == PlanState::kDraft) return refuse("it sends nothing yet");
+      if (plan.state == PlanState::kGraduated) return refuse("it is done; pause the lanes instead");
+      return PlanMove{PlanState::kPaused, EventType::kPlanPaused};
+    case PlanVerb::kResume:
+      if (plan.state == PlanState::kDraft) return refuse("start it instead");
+      if (plan.state == PlanState::kGraduated) return refuse("it is done and needs no resume");
+      return PlanMove{PlanState::kActive, EventType::kPlanResumed};
+  }
+  return refuse("the verb is unknown");
+}
+
+struct CampaignMove {
+  CampaignState to;
+  EventType event;
+};
+
+absl::StatusOr<CampaignMove> Decide(const Campaign& campaign, CampaignVerb verb) {
+  const auto refuse = [&](absl::string_view what) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "campaign ", campaign.id.text(), " is ", CampaignStateName(campaign.state), "; ", what));
+  };
+  if (campaign.state == CampaignState::kCancelled && verb != CampaignVerb::kCancel) {
+    return refuse("that is final");
+  }
+  switch (verb) {
+    case CampaignVerb::kStart:
+      if (campaign.state == CampaignState::kPaused) return refuse("resume it instead");
+      return CampaignMove{CampaignState::kSending, EventType::kCampaignStarted};
+    case CampaignVerb::kPause:
+      if (campaign.state == CampaignState::kDraft) return refuse("it sends nothing yet");
+      return CampaignMove{CampaignState::kPaused, EventType::kCampaignPaused};
+    case CampaignVerb::kResume:
+      if (campaign.state == CampaignState::kDraft) return refuse("start it instead");
+      return CampaignMove{CampaignState::kSending, EventType::kCampaignResumed};
+    case CampaignVerb::kCancel:
+      return CampaignMove{CampaignState::kCancelled, EventType::kCampaignCancelled};
+  }
+  return refuse("the verb is unknown");
+}
+
+}  // namespace
+
+void Engine::Impl::ChangePlan(PlanId id, PlanVerb verb, int64_t revision, Request request,
+                              Done<Plan> done, int tries) {
+  if (stopped()) return done(Gone());
+  const Plan* before = shard_.FindPlan(id);
+  if (before == nullptr) return done(NotFound("plan", id.text()));
+  if (revision != 0 && revision != before->revision) return done(Stale("plan", id.text()));
+  const absl::StatusOr<PlanMove> move = Decide(*before, verb);
+  if (!move.ok()) return done(move.status());
+  if (move->to == before->state) return done(*before);
+  Plan plan = *before;
+  plan.state = move->to;
+  plan.state_reason = StateReason(request);
+  if (request.validate_only) return done(std::move(plan));
+  Event event = AuditEvent(move->event, request, request.reason);
+  Describe(event, plan);
+  CommitPut<Plan>(ports::Put<Plan>{std::move(plan), {}, {std::move(event)}}, {},
+            [this, id, verb, revision, request, tries,
+             done = std::move(done)](absl::StatusOr<Plan> stored) mutable {
+              const bool met = absl::IsAborted(stored.status()) && revision == 0;
+              if (!met || tries >= kMostTries) return done(std::move(stored));
+              PostTask([this, id, verb, request = std::move(request), tries,
+                        done = std::move(done)]() mutable {
+                ChangePlan(id, verb, 0, std::move(request), std::move(done), tries + 1);
+              });
+            });
+}
+
+void Engine::Impl::ChangeCampaign(CampaignId id, CampaignVerb verb, int64_t revision,
+                                  Request request, Done<Campaign> done, int tries) {
+  if (stopped()) return done(Gone());
+  const Campaign* before = shard_.FindCampaign(id);
+  if (before == nullptr) return done(NotFound("campaign", id.text()));
+  if (revision != 0 && revision != before->revision) return done(Stale("campaign", id.text()));
+  const absl::StatusOr<CampaignMove> move = Decide(*before, verb);
+  if (!move.ok()) return done(move.status());
+  if (move->to == before->state) return done(*before);
+  Campaign campaign = *before;
+  campaign.state = move->to;
+  campaign.state_reason = StateReason(request);
+  if (request.validate_only) return done(std::move(campaign));
+  Event event = AuditEvent(move->event, request, request.reason);
+  Describe(event, campaign);
+  std::vector<ports::Write> extra;
+  if (verb == CampaignVerb::kCancel) extra.push_back(ports::CancelDeliveries{id, now()});
+  CommitPut<Campaign>(ports::Put<Campaign>{std::move(campaign), {}, {std::move(event)}}, std::move(extra),
+            [this, id, verb, revision, request, tries,
+             done = std::move(done)](absl::StatusOr<Campaign> stored) mutable {
+              const bool met = absl::IsAborted(stored.status()) && revision == 0;
+              if (!met || tries >= kMostTries) return done(std::move(stored));
+              PostTask([this, id, verb, request = std::move(request), tries,
+                        done = std::move(done)]() mutable {
+                ChangeCampaign(id, verb, 0, std::move(request), std::move(done), tries + 1);
+              });
+            });
+}
+
+void Engine::Impl::ChangeLane(Lane lane, LaneVerb verb, Request request,
+                              Done<core::LaneStatus> done) {
+  if (stopped()) return done(Gone());
+  const std::optional<core::LaneStatus> status = shard_.StatusOf(lane);
+  if (!status.has_value()) {
+    return done(NotFound("lane", absl::StrCat(lane.egress_ip.text(), "/", lane.provider.text())));
+  }
+  const bool pause = verb == LaneVerb::kPause;
+  if (status->record.paused == pause || request.validate_only) return done(*status);
+  LaneRecord record = status->record;
+  record.paused = pause;
+  record.pause_reason = pause ? StateReason(request) : "";
+  Event event = AuditEvent(pause ? EventType::kLanePaused : EventType::kLaneUnpaused, request,
+                           request.reason);
+  event.egress_ip = lane.egress_ip;
+  event.provider = lane.provider;
+  Job job;
+  job.writes.push_back(ports::PutLane{record, {std::move(event)}});
+  job.done = [this, record, done = std::move(done)](
+                 absl::Status committed, absl::Span<ports::WriteResult> results) mutable {
+    if (committed.ok()) committed = results[0].status;
+    if (committed.ok()) PostLetter(record);
+    PostTask([this, lane = record.lane, committed, done = std::move(done)]() mutable {
+      if (!committed.ok()) return done(committed);
+      done(*shard_.StatusOf(lane));
+    });
+  };
+  committer_.Post(std::move(job));
+}
+
+void Engine::Change(PlanId plan, PlanVerb verb, int64_t revision, Request request,
+                    Done<Plan> done) {
+  impl_->PostTask([impl = impl_.get(), plan, verb, revision, request = std::move(request),
+                   done = std::move(done)]() mutable {
+    impl->ChangePlan(plan, verb, revision, std::move(request), std::move(done), 1);
+  });
+}
+
+void Engine::Change(CampaignId campaign, CampaignVerb verb, int64_t revision, Request request,
+                    Done<Campaign> done) {
+  impl_->PostTask([impl = impl_.get(), campaign, verb, revision, request = std::move(request),
+                   done = std::move(done)]() mutable {
+    impl->ChangeCampaign(campaign, verb, revision, std::move(request), std::move(done), 1);
+  });
+}
+
+void Engine::Change(Lane lane, LaneVerb verb, Request request, Done<core::LaneStatus> done) {
+  impl_->PostTask([impl = impl_.get(), lane, verb, request = std::move(request),
+                   done = std::move(done)]() mutable {
+    impl->ChangeLane(lane, verb, std::move(request), std::move(done));
+  });
+}
+
+// --- Recipients and suppressions
+// ------------------------------------------------------------------------
+
+void Engine::Import(ports::AppendRecipients chunk, Done<ports::AppendOutcome> done) {
+  impl_->Import(std::move(chunk), std::move(done));
+}
+
+void Engine::Impl::Import(ports::AppendRecipients chunk, Done<ports::AppendOutcome> done) {
+  absl::Status refused;
+  {
+    base::MutexLock lock(&mu_);
+    if (stopping_ || stopped_) {
+      refused = Gone();
+    } else if (chunks_ >= options_.max_queued_chunks) {
+      refused = absl::ResourceExhaustedError(absl::StrCat(
+          chunks_, " chunks of imports wait for the disk already; send this one again later"));
+    } else {
+      ++chunks_;
+    }
+  }
+  if (!refused.ok()) return done(refused);
+  Job job;
+  job.writes.push_back(std::move(chunk));
+  job.done = [this, done = std::move(done)](absl::Status status,
+                                            absl::Span<ports::WriteResult> results) mutable {
+    {
+      base::MutexLock lock(&mu_);
+      --chunks_;
+    }
+    if (status.ok()) status = results[0].status;
+    if (!status.ok()) return done(status);
+    auto outcome = std::get<ports::AppendOutcome>(std::move(results[0].value));
+    for (const auto& [key, name] : outcome.new_domains) PostLetter(core::NewDomain{key, name});
+    if (!outcome.queued.empty()) PostLetter(outcome.queued);
+    done(std::move(outcome));
+  };
+  committer_.Post(std::move(job));
+}
+
+void Engine::Suppress(std::vector<Suppression> suppressions, Request request, Done<int64_t> done) {
+  Impl* impl = impl_.get();
+  std::vector<Event> events;
+  std::vector<std::string> addresses;
+  for (Suppression& suppression : suppressions) {
+    suppression.create_time = impl->now();
+    Event event =
+        impl->AuditEvent(EventType::kSuppressionAdded, request,
+                         absl::StrCat(SuppressionReasonName(suppression.reason),
+                                      suppression.note.empty() ? "" : ": ", suppression.note));
+    event.address = suppression.address;
+    addresses.push_back(suppression.address);
+    events.push_back(std::move(event));
+  }
+  Job job;
+  job.writes.push_back(ports::AddSuppressions{std::move(suppressions), std::move(events)});
+  job.done = [impl, addresses = std::move(addresses), done = std::move(done)](
+                 absl::Status status, absl::Span<ports::WriteResult> results) mutable {
+    if (status.ok()) status = results[0].status;
+    if (status.ok()) {
+      for (const std::string& address : addresses) {
+        impl->PostLetter(core::SuppressedAddress{address});
+      }
+    }
+    impl->PostTask(
+        [status, count = static_cast<int64_t>(addresses.size()), done = std::move(done)]() mutable {
+          if (!status.ok()) return done(status);
+          done(count);
+        });
+  };
+  impl->committer_.Post(std::move(job));
+}
+
+void Engine::Unsuppress(std::string address, Request request, Done<std::string> done) {
+  Impl* impl = impl_.get();
+  Event event = impl->AuditEvent(EventType::kSuppressionRemoved, request, request.reason);
+  event.address = address;
+  Job job;
+  job.writes.push_back(ports::RemoveSuppression{address, {std::move(event)}});
+  job.done = [address, done = std::move(done)](absl::Status status,
+                                               absl::Span<ports::WriteResult> results) mutable {
+    if (status.ok()) status = results[0].status;
+    if (!status.ok()) return done(status);
+    done(std::move(address));
+  };
+  impl->committer_.Post(std::move(job));
+}
+
+// --- Reads
+// ----------------------------------------------------------------------------------------------
+
+namespace {
+
+template <class T>
+absl::StatusOr<T> Found(const T* record, absl::string_view kind, absl::string_view id) {
+  if (record == nullptr) return NotFound(kind, id);
+  return *record;
+}
+
+}  // namespace
+
+#define CRESCENDO_ASK(answer)                                                 \
+  impl_->PostTask([=, impl = impl_.get(), done = std::move(done)]() mutable { \
+    if (impl->stopped()) return done(Gone());                                 \
+    done(answer);                                                             \
+  })
+
+void Engine::GetEgressIp(EgressIpId id, Done<EgressIp> done) {
+  CRESCENDO_ASK(Found(impl->shard_.FindEgressIp(id), "egress IP", id.text()));
+}
+void Engine::ListEgressIps(Done<std::vector<EgressIp>> done) {
+  CRESCENDO_ASK(impl->shard_.EgressIps());
+}
+void Engine::GetPool(PoolId id, Done<Pool> done) {
+  CRESCENDO_ASK(Found(impl->shard_.FindPool(id), "pool", id.text()));
+}
+void Engine::ListPools(Done<std::vector<Pool>> done) { CRESCENDO_ASK(impl->shard_.Pools()); }
+void Engine::GetPlan(PlanId id, Done<Plan> done) {
+  CRESCENDO_ASK(Found(impl->shard_.FindPlan(id), "plan", id.text()));
+}
+void Engine::ListPlans(Done<std::vector<Plan>> done) { CRESCENDO_ASK(impl->shard_.Plans()); }
+void Engine::GetCampaign(CampaignId id, Done<Campaign> done) {
+  CRESCENDO_ASK(Found(impl->shard_.FindCampaign(id), "campaign", id.text()));
+}
+void Engine::ListCampaigns(Done<std::vector<Campaign>> done) {
+  CRESCENDO_ASK(impl->shard_.Campaigns());
+}
+
+void Engine::GetPlanStatus(PlanId id, Done<core::PlanStatus> done) {
+  impl_->PostTask([impl = impl_.get(), id, done = std::move(done)]() mutable {
+    if (impl->stopped()) return done(Gone());
+    std::optional<core::PlanStatus> status = impl->shard_.StatusOf(id);
+    if (!status.has_value()) return done(NotFound("plan", id.text()));
+    done(*std::move(status));
+  });
+}
+
+void Engine::ListLanes(EgressIpId ip, Done<std::vector<core::LaneStatus>> done) {
+  impl_->PostTask([impl = impl_.get(), ip, done = std::move(done)]() mutable {
+    if (impl->stopped()) return done(Gone());
+    if (!ip.empty()) {
+      if (impl->shard_.FindEgressIp(ip) == nullptr) return done(NotFound("egress IP", ip.text()));
+      return done(impl->shard_.LanesOf(ip));
+    }
+    std::vector<core::LaneStatus> all;
+    for (const EgressIp& one : impl->shard_.EgressIps()) {
+      for (core::LaneStatus& lane : impl->shard_.LanesOf(one.id)) all.push_back(std::move(lane));
+    }
+    done(std::move(all));
+  });
+}
+
+void Engine::GetLane(Lane lane, Done<core::LaneStatus> done) {
+  impl_->PostTask([impl = impl_.get(), lane, done = std::move(done)]() mutable {
+    if (impl->stopped()) return done(Gone());
+    std::optional<core::LaneStatus> status = impl->shard_.StatusOf(lane);
+    if (!status.has_value()) {
+      return done(NotFound("lane", absl::StrCat(lane.egress_ip.text(), "/", lane.provider.text())));
+    }
+    done(*std::move(status));
+  });
+}
+
+// --- The face
+// -------------------------------------------------------------------------------------------
+
+Engine::Engine(const Edges& edges, const core::Options& options, Threads threads)
+    : impl_(std::make_unique<Impl>(edges, options, threads)) {}
+Engine::~Engine() { Stop(absl::ZeroDuration()); }
+
+absl::Status Engine::Start() { return impl_->Start(); }
+void Engine::Stop(absl::Duration limit) { impl_->Stop(limit); }
+absl::Status Engine::Health() const { return impl_->committer_.health(); }
+absl::Time Engine::Turn() { return impl_->Turn(); }
+
+void Engine::SetFatalHandler(absl::AnyInvocable<void(absl::Status)> handler) {
+  base::MutexLock lock(&impl_->mu_);
+  impl_->fatal_handler_ = std::move(handler);
+}
+
+bool Engine::Read(absl::AnyInvocable<void(ports::Store&)> read) {
+  return impl_->committer_.PostRead(std::move(read));
+}
+
+int64_t Engine::Subscribe(absl::AnyInvocable<void()> listener) {
+  return impl_->Subscribe(std::move(listener));
+}
+void Engine::Unsubscribe(int64_t id) { impl_->Unsubscribe(id); }
+
+const ProviderCatalog& Engine::providers() const { return *impl_->edges_.providers; }
+const base::Clock& Engine::clock() const { return *impl_->edges_.clock; }
+std::string Engine::Transcript(DeliveryId delivery) {
+  return impl_->edges_.transport->Transcript(delivery);
+}
+
+}  // namespace crescendo::engine

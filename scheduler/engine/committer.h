@@ -1,0 +1,82 @@
+// committer.h: the one who touches the store: groups the writes of all callers into synced commits.
+//
+// Jobs are committed in the order they were posted. When the disk is full, an ordinary job fails
+// with RESOURCE_EXHAUSTED; a critical one (an outcome that has happened) is kept, in order, and
+// tried again until it is down. Any other failure of a commit is the end: every job then fails with
+// it.
+//
+// Threads  Post, PostRead, Stop: any. `done` and reads run on the committer's thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "scheduler/base/mutex.h"
+#include "scheduler/ports/store.h"
+
+namespace crescendo::engine {
+
+struct Job {
+  std::vector<ports::Write> writes;
+  bool critical = false;
+  // One result per write when the status is OK, else none.
+  absl::AnyInvocable<void(absl::Status, absl::Span<ports::WriteResult>)> done;
+};
+
+class Committer {
+ public:
+  struct Listener {
+    std::function<void()> committed;                // After each commit.
+    std::function<void(bool accepting)> accepting;  // The disk became full, or has room again.
+    std::function<void(absl::Status)> fatal;        // Once.
+  };
+
+  Committer(ports::Store* store, Listener listener);
+  ~Committer();
+
+  void Start();
+  // Commits what waits (critical jobs are given up after one more try on a full disk), then ends.
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
+
+  void Post(Job job) ABSL_LOCKS_EXCLUDED(mu_);
+  // False when too many reads wait, or after Stop.
+  bool PostRead(absl::AnyInvocable<void(ports::Store&)> read) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Without Start: does what waits. True if there was anything.
+  bool RunPending() ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status health() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Nothing waits and nothing is being done.
+  bool idle() const ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  using Reads = std::deque<absl::AnyInvocable<void(ports::Store&)>>;
+
+  void Loop() ABSL_LOCKS_EXCLUDED(mu_);
+  void Work(std::deque<Job> jobs, Reads reads) ABSL_LOCKS_EXCLUDED(mu_);
+  // Commits jobs[0, count) as one group. On a full disk keeps what is critical.
+  void CommitGroup(absl::Span<Job> jobs) ABSL_LOCKS_EXCLUDED(mu_);
+  void SetAccepting(bool accepting) ABSL_LOCKS_EXCLUDED(mu_);
+  void Fail(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+
+  ports::Store* const store_;
+  const Listener listener_;
+
+  mutable base::Mutex mu_;
+  base::CondVar wake_;
+  std::deque<Job> jobs_ ABSL_GUARDED_BY(mu_);
+  Reads reads_ ABSL_GUARDED_BY(mu_);
+  std::deque<Job> kept_ ABSL_GUARDED_BY(mu_);  // Critical, waiting for room on the disk.
+  bool busy_ ABSL_GUARDED_BY(mu_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  bool accepting_ ABSL_GUARDED_BY(mu_) = true;
+  absl::Status health_ ABSL_GUARDED_BY(mu_);
+  std::thread thread_;
+};
+
+}  // namespace crescendo::engine

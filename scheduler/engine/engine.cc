@@ -1,0 +1,343 @@
+#include "scheduler/engine/engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <thread>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "absl/strings/str_cat.h"
+#include "scheduler/base/check.h"
+#include "scheduler/base/civil_day.h"
+#include "scheduler/base/mutex.h"
+#include "scheduler/base/status_macros.h"
+#include "scheduler/core/shard.h"
+#include "scheduler/engine/committer.h"
+#include "scheduler/engine/engine_impl.h"
+
+namespace crescendo::engine {
+namespace {
+
+constexpr int kLoadPage = 10'000;
+constexpr auto kLongestSleep = std::chrono::milliseconds(1000);
+
+}  // namespace
+
+Engine::Impl::Impl(const Edges& edges, const core::Options& options, Threads threads)
+    : edges_(edges),
+      options_(options),
+      threads_(threads),
+      shard_(*edges.providers, *edges.classifier, options),
+      committer_(edges.store,
+                 {.committed = [this] { NotifySubscribers(); },
+                  .accepting = [this](bool accepting) { PostLetter(core::StoreHealth{accepting}); },
+                  .fatal = [this](absl::Status status) { OnFatal(std::move(status)); }}) {}
+
+// --- Start and stop
+// ------------------------------------------------------------------------------------
+
+absl::Status Engine::Impl::Start() {
+  edges_.transport->SetListener(
+      [this](ports::TransportEvent event) { PostLetter(std::move(event)); });
+  RETURN_IF_ERROR(SettleOpenClaims());
+  RETURN_IF_ERROR(Load());
+  if (threads_ == Threads::kNone) {
+    Turn();
+    return absl::OkStatus();
+  }
+  committer_.Start();
+  thread_ = std::thread([this] { Loop(); });
+  base::MutexLock lock(&mu_);
+  while (turns_ == 0) turned_.Wait(&mu_);
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Impl::SettleOpenClaims() {
+  // A claim that a crash left open may have gone past its final dot: nobody knows (RFC 1047).
+  ASSIGN_OR_RETURN(const std::vector<ports::OpenClaim> claims, edges_.store->LoadOpenClaims());
+  if (claims.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const ports::Directory directory, edges_.store->LoadDirectory());
+  const absl::Time now = edges_.clock->Now().wall;
+  const bool hold = options_.in_doubt == core::InDoubtPolicy::kHold;
+  std::vector<ports::Write> writes;
+  for (const ports::OpenClaim& claim : claims) {
+    absl::TimeZone zone = absl::UTCTimeZone();
+    for (const Plan& plan : directory.plans) {
+      if (plan.egress_ip == claim.lane.egress_ip) zone = base::LoadZone(plan.time_zone).value();
+    }
+    ports::Settle settle;
+    settle.delivery = claim.delivery.id;
+    settle.lane = claim.lane;
+    settle.claim_day = claim.day;
+    // It may have been accepted just after midnight, if it is past that now.
+    settle.settle_day = base::DayOf(now, zone) > claim.day ? claim.day + 1 : claim.day;
+    settle.slot = ports::Settle::Slot::kInDoubt;
+    settle.state = hold ? DeliveryState::kInDoubt : DeliveryState::kDeferred;
+    if (!hold) settle.next_attempt_time = now + options_.retry.first;
+    settle.reply = "the daemon ended while this was being sent";
+    settle.now = now;
+    Event event;
+    event.time = now;
+    event.type = EventType::kInDoubt;
+    event.egress_ip = claim.lane.egress_ip;
+    event.provider = claim.lane.provider;
+    event.delivery = claim.delivery.id;
+    event.text = settle.reply;
+    settle.events.push_back(std::move(event));
+    writes.push_back(std::move(settle));
+  }
+  std::vector<ports::WriteResult> results;
+  RETURN_IF_ERROR(edges_.store->Commit(writes, &results));
+  for (const ports::WriteResult& result : results) RETURN_IF_ERROR(result.status);
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Impl::Load() {
+  ASSIGN_OR_RETURN(ports::Directory directory, edges_.store->LoadDirectory());
+  std::vector<core::Letter> letters;
+  const auto add = [&](auto& records) {
+    for (auto& record : records) letters.push_back(std::move(record));
+  };
+  add(directory.pools);
+  add(directory.egress_ips);
+  add(directory.plans);
+  // Before plan days: an open day's pace depends on what it has used.
+  add(directory.ledger);
+  add(directory.plan_days);
+  add(directory.lanes);
+  add(directory.campaigns);
+  for (auto& [key, name] : directory.domains) letters.push_back(core::NewDomain{key, name});
+  DeliveryId after;
+  while (true) {
+    ASSIGN_OR_RETURN(std::vector<QueuedDelivery> page, edges_.store->LoadQueued(after, kLoadPage));
+    if (page.empty()) break;
+    after = page.back().id;
+    letters.push_back(std::move(page));
+  }
+  base::MutexLock lock(&mu_);
+  letters_ = std::move(letters);
+  return absl::OkStatus();
+}
+
+void Engine::Impl::Stop(absl::Duration limit) {
+  if (threads_ == Threads::kNone) {
+    PostLetter(core::Drain{});
+    Turn();
+  } else if (thread_.joinable()) {
+    PostLetter(core::Drain{});
+    const auto step = std::chrono::milliseconds(20);
+    for (auto waited = std::chrono::nanoseconds(0); waited < absl::ToChronoNanoseconds(limit);
+         waited += step) {
+      base::MutexLock lock(&mu_);
+      if (drained_ && in_flight_ == 0 && letters_.empty()) break;
+      wake_.NotifyOne();
+      turned_.WaitFor(&mu_, step);
+    }
+    {
+      base::MutexLock lock(&mu_);
+      stopping_ = true;
+      wake_.NotifyOne();
+    }
+    thread_.join();
+  }
+  committer_.Stop();
+  std::deque<Task> tasks;
+  {
+    base::MutexLock lock(&mu_);
+    stopped_ = true;
+    tasks.swap(tasks_);
+  }
+  // Answers that wait for an engine that is gone: their callers must not wait for ever.
+  for (Task& task : tasks) task();
+}
+
+void Engine::Impl::OnFatal(absl::Status status) {
+  absl::AnyInvocable<void(absl::Status)> handler;
+  {
+    base::MutexLock lock(&mu_);
+    handler = std::move(fatal_handler_);
+    fatal_handler_ = nullptr;
+  }
+  if (handler) handler(std::move(status));
+}
+
+// --- Letters and turns
+// -----------------------------------------------------------------------------------
+
+void Engine::Impl::PostLetter(core::Letter letter) {
+  base::MutexLock lock(&mu_);
+  letters_.push_back(std::move(letter));
+  wake_.NotifyOne();
+}
+
+void Engine::Impl::PostTask(Task task) {
+  {
+    base::MutexLock lock(&mu_);
+    if (!stopped_) {
+      tasks_.push_back(std::move(task));
+      wake_.NotifyOne();
+      return;
+    }
+  }
+  task();
+}
+
+bool Engine::Impl::stopped() const {
+  base::MutexLock lock(&mu_);
+  return stopped_;
+}
+
+void Engine::Impl::Loop() {
+  while (true) {
+    {
+      base::MutexLock lock(&mu_);
+      if (letters_.empty() && tasks_.empty() && !stopping_) {
+        const absl::Duration until = shard_.next_wake() - edges_.clock->Now().wall;
+        const absl::Duration real = edges_.clock->RealDelay(until);
+        if (real > absl::ZeroDuration()) {
+          wake_.WaitFor(&mu_, std::min<std::chrono::nanoseconds>(absl::ToChronoNanoseconds(real),
+                                                                 kLongestSleep));
+        }
+      }
+      if (stopping_) return;
+    }
+    StepOnce();
+  }
+}
+
+bool Engine::Impl::StepOnce() {
+  std::vector<core::Letter> letters;
+  std::deque<Task> tasks;
+  {
+    base::MutexLock lock(&mu_);
+    letters.swap(letters_);
+    tasks.swap(tasks_);
+  }
+  std::vector<core::Effect> effects = shard_.Step(edges_.clock->Now(), letters);
+  const bool busy = !letters.empty() || !tasks.empty() || !effects.empty();
+  CarryOut(std::move(effects));
+  // After the step, so that what a task answers is in force.
+  for (Task& task : tasks) task();
+  base::MutexLock lock(&mu_);
+  ++turns_;
+  in_flight_ = shard_.in_flight();
+  for (const core::Letter& letter : letters) {
+    if (std::holds_alternative<core::Drain>(letter)) drained_ = true;
+  }
+  turned_.NotifyAll();
+  return busy;
+}
+
+absl::Time Engine::Impl::Turn() {
+  CRESCENDO_CHECK(threads_ == Threads::kNone);
+  bool busy = true;
+  while (busy) {
+    busy = StepOnce();
+    busy = committer_.RunPending() || busy;
+  }
+  return shard_.next_wake();
+}
+
+void Engine::Impl::CarryOut(std::vector<core::Effect> effects) {
+  Job outcomes;  // All that must not be lost, in order, in one job.
+  outcomes.critical = true;
+  outcomes.done = OutcomesDone();
+  for (core::Effect& effect : effects) {
+    if (auto* save = std::get_if<core::Save>(&effect); save != nullptr && save->claim == 0) {
+      outcomes.writes.push_back(std::move(save->write));
+      continue;
+    }
+    // What follows a claim or an open must find the outcomes before it written first.
+    std::visit([this, &outcomes](auto& one) { CarryOutOne(one, outcomes); }, effect);
+  }
+  if (!outcomes.writes.empty()) committer_.Post(std::move(outcomes));
+}
+
+absl::AnyInvocable<void(absl::Status, absl::Span<ports::WriteResult>)>
+Engine::Impl::OutcomesDone() {
+  return [this](const absl::Status& status, absl::Span<ports::WriteResult> results) {
+    if (!status.ok()) spdlog::error("outcomes are not recorded: {}", status.ToString());
+    for (ports::WriteResult& result : results) {
+      if (!result.status.ok()) {
+        spdlog::warn("a write of the scheduler was refused: {}", result.status.ToString());
+      } else if (Plan* plan = std::get_if<Plan>(&result.value)) {
+        PostLetter(std::move(*plan));  // With its new revision.
+      }
+    }
+  };
+}
+
+void Engine::Impl::CarryOutOne(core::Save& save, Job& outcomes) {
+  if (!outcomes.writes.empty()) {
+    Job before;
+    before.critical = true;
+    before.done = OutcomesDone();
+    before.writes.swap(outcomes.writes);
+    committer_.Post(std::move(before));
+  }
+  Job job;
+  job.writes.push_back(std::move(save.write));
+  job.done = [this, claim = save.claim](absl::Status status,
+                                        absl::Span<ports::WriteResult> results) {
+    if (status.ok()) status = results[0].status;
+    core::ClaimAnswer answer{claim, status};
+    if (status.ok()) {
+      answer.claimed = std::move(std::get<std::vector<ports::ClaimedDelivery>>(results[0].value));
+    }
+    PostLetter(std::move(answer));
+  };
+  committer_.Post(std::move(job));
+}
+
+void Engine::Impl::CarryOutOne(ports::OpenConnection& open, Job&) {
+  edges_.transport->Open(std::move(open));
+}
+
+void Engine::Impl::CarryOutOne(core::Send& send, Job&) {
+  const Campaign* campaign = shard_.FindCampaign(send.delivery.campaign);
+  CRESCENDO_CHECK(campaign != nullptr);
+  ports::SendMessage message;
+  message.connection = send.connection;
+  message.delivery = send.delivery.id;
+  message.attempt = send.delivery.attempts + 1;
+  message.mail_from =
+      campaign->return_path.empty() ? campaign->from_address : campaign->return_path;
+  message.message = edges_.composer->Compose(*campaign, send.delivery.id, send.delivery.address,
+                                             send.delivery.variables, send.date);
+  message.rcpt_to = std::move(send.delivery.address);
+  edges_.transport->Send(std::move(message));
+}
+
+void Engine::Impl::CarryOutOne(core::Close& close, Job&) {
+  edges_.transport->Close(close.connection);
+}
+
+void Engine::Impl::CarryOutOne(core::Resolve& resolve, Job&) {
+  edges_.resolver->Resolve(resolve.name,
+                           [this, key = resolve.domain](absl::StatusOr<ports::MxSet> mx) {
+                             PostLetter(core::MxAnswer{key, std::move(mx)});
+                           });
+}
+
+// --- Subscribers
+// -------------------------------------------------------------------------------------------
+
+void Engine::Impl::NotifySubscribers() {
+  base::MutexLock lock(&subscribers_mu_);
+  for (auto& [id, listener] : subscribers_) listener();
+}
+
+int64_t Engine::Impl::Subscribe(absl::AnyInvocable<void()> listener) {
+  base::MutexLock lock(&subscribers_mu_);
+  subscribers_.emplace(++last_subscriber_, std::move(listener));
+  return last_subscriber_;
+}
+
+void Engine::Impl::Unsubscribe(int64_t id) {
+  base::MutexLock lock(&subscribers_mu_);
+  subscribers_.erase(id);
+}
+
+}  // namespace crescendo::engine

@@ -1,0 +1,99 @@
+// engine_impl.h: the engine's state. Internal to engine/:
+//   engine.cc     start, stop, turns, effects
+//   commands.cc   what callers ask for
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/strings/str_cat.h"
+#include "scheduler/base/mutex.h"
+#include "scheduler/core/shard.h"
+#include "scheduler/engine/committer.h"
+#include "scheduler/engine/engine.h"
+
+namespace crescendo::engine {
+
+class Engine::Impl {
+ public:
+  using Task = absl::AnyInvocable<void()>;
+
+  Impl(const Edges& edges, const core::Options& options, Threads threads);
+
+  // --- engine.cc
+  // -----------------------------------------------------------------------------------
+  absl::Status Start();
+  void Stop(absl::Duration limit) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Time Turn();
+  void PostLetter(core::Letter letter) ABSL_LOCKS_EXCLUDED(mu_);
+  // Runs `task` on the engine's thread, after the step that takes the letters posted so far. After
+  // Stop it runs at once, on the caller's.
+  void PostTask(Task task) ABSL_LOCKS_EXCLUDED(mu_);
+  bool stopped() const ABSL_LOCKS_EXCLUDED(mu_);
+  int64_t Subscribe(absl::AnyInvocable<void()> listener) ABSL_LOCKS_EXCLUDED(subscribers_mu_);
+  void Unsubscribe(int64_t id) ABSL_LOCKS_EXCLUDED(subscribers_mu_);
+
+  // --- commands.cc
+  // --------------------------------------------------------------------------------- Runs on the
+  // engine's thread: commits `put` with `extra` writes behind it, and answers when the stored
+  // record is in force.
+  template <class Record>
+  void CommitPut(ports::Put<Record> put, std::vector<ports::Write> extra, Done<Record> done);
+  void Import(ports::AppendRecipients chunk, Done<ports::AppendOutcome> done);
+  void ChangePlan(PlanId id, PlanVerb verb, int64_t revision, Request request, Done<Plan> done,
+                  int tries);
+  void ChangeCampaign(CampaignId id, CampaignVerb verb, int64_t revision, Request request,
+                      Done<Campaign> done, int tries);
+  void ChangeLane(Lane lane, LaneVerb verb, Request request, Done<core::LaneStatus> done);
+  absl::Status CheckPool(const Pool& pool) const;
+  absl::Status CheckPlan(const Plan& plan) const;
+  absl::Status CheckCampaign(const Campaign& campaign) const;
+  absl::Status CheckEgressIp(const EgressIp& ip) const;
+  Event AuditEvent(EventType type, const Request& request, std::string text) const;
+  absl::Time now() const { return edges_.clock->Now().wall; }
+
+  const Edges edges_;
+  const core::Options options_;
+  const Threads threads_;
+  core::Shard shard_;  // The engine's thread only.
+  Committer committer_;
+
+  mutable base::Mutex mu_;
+  base::CondVar wake_;    // For the engine's thread.
+  base::CondVar turned_;  // For those who wait for a turn.
+  std::vector<core::Letter> letters_ ABSL_GUARDED_BY(mu_);
+  std::deque<Task> tasks_ ABSL_GUARDED_BY(mu_);
+  int64_t turns_ ABSL_GUARDED_BY(mu_) = 0;
+  bool drained_ ABSL_GUARDED_BY(mu_) = false;
+  int in_flight_ ABSL_GUARDED_BY(mu_) = 0;
+  int chunks_ ABSL_GUARDED_BY(mu_) = 0;  // Imports that wait for the disk.
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+  absl::AnyInvocable<void(absl::Status)> fatal_handler_ ABSL_GUARDED_BY(mu_);
+  std::thread thread_;
+
+  base::Mutex subscribers_mu_;
+  std::map<int64_t, absl::AnyInvocable<void()>> subscribers_ ABSL_GUARDED_BY(subscribers_mu_);
+  int64_t last_subscriber_ ABSL_GUARDED_BY(subscribers_mu_) = 0;
+
+ private:
+  absl::Status SettleOpenClaims();
+  absl::Status Load() ABSL_LOCKS_EXCLUDED(mu_);
+  void Loop() ABSL_LOCKS_EXCLUDED(mu_);
+  bool StepOnce() ABSL_LOCKS_EXCLUDED(mu_);
+  void CarryOut(std::vector<core::Effect> effects);
+  absl::AnyInvocable<void(absl::Status, absl::Span<ports::WriteResult>)> OutcomesDone();
+  void CarryOutOne(core::Save& save, Job& outcomes);
+  void CarryOutOne(ports::OpenConnection& open, Job& outcomes);
+  void CarryOutOne(core::Send& send, Job& outcomes);
+  void CarryOutOne(core::Close& close, Job& outcomes);
+  void CarryOutOne(core::Resolve& resolve, Job& outcomes);
+  void OnFatal(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_);
+  void NotifySubscribers() ABSL_LOCKS_EXCLUDED(subscribers_mu_);
+};
+
+}  // namespace crescendo::engine
