@@ -26,12 +26,20 @@ Delivery ToDelivery(DeliveryId id, const DeliveryRow& row, const CampaignId& cam
   return delivery;
 }
 
+// An empty id is nobody's.
+template <class Id>
+bool Matches(const std::optional<Id>& wanted, const std::string& text) {
+  return !wanted || (!text.empty() && wanted->text() == text);
+}
+
 bool Matches(const ports::EventFilter& filter, const EventRow& row, const Labels& labels) {
-  if (filter.campaign && filter.campaign->text() != labels.Text(row.campaign)) return false;
-  if (filter.egress_ip && filter.egress_ip->text() != labels.Text(row.egress_ip)) return false;
-  if (filter.provider && filter.provider->text() != labels.Text(row.provider)) return false;
-  if (filter.plan && filter.plan->text() != labels.Text(row.plan)) return false;
-  if (filter.delivery && filter.delivery->value() != row.delivery) return false;
+  if (!Matches(filter.campaign, labels.Text(row.campaign))) return false;
+  if (!Matches(filter.egress_ip, labels.Text(row.egress_ip))) return false;
+  if (!Matches(filter.provider, labels.Text(row.provider))) return false;
+  if (!Matches(filter.plan, labels.Text(row.plan))) return false;
+  if (filter.delivery && (row.delivery == 0 || filter.delivery->value() != row.delivery)) {
+    return false;
+  }
   const auto& types = filter.types;
   return types.empty() || std::find(types.begin(), types.end(), row.type) != types.end();
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "store/memory/memory_store.h"
+#include "store/sqlite/sqlite_store.h"
 
 namespace crescendo::store {
 
@@ -20,7 +21,15 @@ TempFolder::~TempFolder() {
 }
 
 std::vector<StoreKind> AllStores() {
-  return {{"Memory", [](const std::string&) { return std::make_unique<MemoryStore>(); }, false}};
+  const auto memory = [](const std::string&) { return std::make_unique<MemoryStore>(); };
+  return {{"Memory", memory, false}, {"Sqlite", OpenSqlite, true}};
+}
+
+std::unique_ptr<ports::Store> OpenSqlite(const std::string& path) {
+  absl::StatusOr<std::unique_ptr<ports::Store>> store = SqliteStore::Open(path);
+  if (store.ok()) return *std::move(store);
+  ADD_FAILURE() << store.status();
+  return nullptr;
 }
 
 ports::WriteResult CommitOne(ports::Store& store, ports::Write write) {

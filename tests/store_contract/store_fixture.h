@@ -42,6 +42,8 @@ struct StoreKind {
   bool durable = false;
 };
 std::vector<StoreKind> AllStores();
+// nullptr, and a failed test, if it cannot be opened.
+std::unique_ptr<ports::Store> OpenSqlite(const std::string& path);
 
 // Shorthand for one write in a commit of its own.
 ports::WriteResult CommitOne(ports::Store& store, ports::Write write);
