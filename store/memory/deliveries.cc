@@ -1,0 +1,303 @@
+// What happens to deliveries: append, claim, release, settle, end, cancel, suppress.
+#include "absl/container/flat_hash_set.h"
+#include "scheduler/base/status_macros.h"
+#include "store/memory/tables.h"
+
+namespace crescendo::store {
+namespace {
+
+ports::WriteResult Failed(absl::Status status) { return {std::move(status), {}, false}; }
+
+}  // namespace
+
+DeliveryRow* MemoryTables::Find(DeliveryId id) {
+  if (id.value() < 1 || id.value() > static_cast<int64_t>(deliveries.size())) return nullptr;
+  return &deliveries[static_cast<size_t>(id.value() - 1)];
+}
+
+CampaignRow* MemoryTables::Find(const CampaignId& id) {
+  const auto it = campaign_keys.find(id.text());
+  return it == campaign_keys.end() ? nullptr : &campaign(it->second);
+}
+
+QueuedDelivery MemoryTables::Queued(DeliveryId id, const DeliveryRow& row) const {
+  return {.id = id,
+          .campaign = row.campaign,
+          .domain = row.domain,
+          .score = row.score,
+          .attempts = row.attempts,
+          .not_before = row.next_attempt_time,
+          .first_attempt_time = row.first_attempt_time,
+          .pinned_ip = EgressIpId(labels.Text(row.pinned_ip))};
+}
+
+void MemoryTables::Move(DeliveryRow* row, DeliveryState state) {
+  CampaignCounts& counts = campaign(row->campaign).counts;
+  --counts[row->state];
+  ++counts[state];
+  row->state = state;
+}
+
+void MemoryTables::End(DeliveryRow* row, DeliveryState state) {
+  Move(row, state);
+  row->next_attempt_time = absl::InfinitePast();
+  row->pinned_ip = 0;
+}
+
+LedgerRow& MemoryTables::Ledger(const Lane& lane, absl::CivilDay day) {
+  LedgerRow& row =
+      ledger[{labels.Key(lane.egress_ip.text()), labels.Key(lane.provider.text()), day}];
+  if (row.lane.egress_ip.empty()) {
+    row.lane = lane;
+    row.day = day;
+  }
+  return row;
+}
+
+std::optional<ClaimHolder> MemoryTables::Holder(const DeliveryRow& row) const {
+  if (row.state != DeliveryState::kClaimed) return std::nullopt;
+  return ClaimHolder{
+      {EgressIpId(labels.Text(row.claim_ip)), ProviderId(labels.Text(row.claim_provider))},
+      row.claim_day};
+}
+
+DomainKey MemoryTables::Domain(absl::string_view domain, ports::AppendOutcome* outcome) {
+  const auto it = domain_keys.find(domain);
+  if (it != domain_keys.end()) return it->second;
+  domains.emplace_back(domain);
+  const DomainKey key(static_cast<int64_t>(domains.size()));
+  domain_keys.emplace(domains.back(), key);
+  outcome->new_domains.emplace_back(key, domains.back());
+  return key;
+}
+
+ports::WriteResult MemoryTables::Apply(const ports::AppendRecipients& append) {
+  CampaignRow* campaign_row = Find(append.campaign);
+  if (campaign_row == nullptr) return Failed(NoSuch("campaign", append.campaign.text()));
+  const CampaignKey key = campaign_row->campaign.key;
+  const auto import = imports.find({key, append.import});
+  const int64_t last = import == imports.end() ? 0 : static_cast<int64_t>(import->second.size());
+  if (append.chunk >= 1 && append.chunk <= last) {
+    const Chunk& chunk = import->second[static_cast<size_t>(append.chunk - 1)];
+    absl::Status status = CheckChunkReplay(append, chunk.fingerprint);
+    if (!status.ok()) return Failed(std::move(status));
+    ports::WriteResult again{absl::OkStatus(), chunk.outcome, false};
+    std::get<ports::AppendOutcome>(again.value).replayed = true;
+    return again;
+  }
+  if (absl::Status status = CheckChunk(append, last); !status.ok()) return Failed(status);
+  if (campaign_row->campaign.state == CampaignState::kCancelled) {
+    return Failed(CampaignIsCancelled(append.campaign));
+  }
+
+  ports::AppendOutcome outcome;
+  for (const auto& row : append.rows) {
+    std::vector<DeliveryId>& same = by_address[row.address];
+    if (std::any_of(same.begin(), same.end(),
+                    [&](DeliveryId id) { return Find(id)->campaign == key; })) {
+      ++outcome.duplicates;
+      continue;
+    }
+    DeliveryRow& delivery = deliveries.emplace_back();
+    const DeliveryId id(static_cast<int64_t>(deliveries.size()));
+    same.push_back(id);
+    delivery.campaign = key;
+    delivery.domain = Domain(DomainOf(row.address), &outcome);
+    delivery.address = row.address;
+    delivery.variables = row.variables;
+    delivery.score = row.score;
+    delivery.create_time = append.now;
+    if (!suppressions.empty() && suppressions.contains(row.address)) {
+      delivery.state = DeliveryState::kSuppressed;
+      ++outcome.suppressed;
+    } else {
+      ++outcome.added;
+      outcome.queued.push_back(Queued(id, delivery));
+    }
+    ++campaign_row->counts[delivery.state];
+  }
+  Chunk& chunk = imports[{key, append.import}].emplace_back();
+  chunk.fingerprint = append.fingerprint;
+  chunk.outcome.added = outcome.added;
+  chunk.outcome.duplicates = outcome.duplicates;
+  chunk.outcome.suppressed = outcome.suppressed;
+  return {absl::OkStatus(), std::move(outcome), false};
+}
+
+ports::WriteResult MemoryTables::Apply(const ports::Claim& claim) {
+  std::vector<ports::ClaimedDelivery> claimed;
+  for (const DeliveryId id : claim.deliveries) {
+    DeliveryRow* row = Find(id);
+    if (row == nullptr || !IsWaiting(row->state)) continue;
+    const Campaign& owner = campaign(row->campaign).campaign;
+    if (owner.state == CampaignState::kCancelled) continue;
+    if (!suppressions.empty()) {
+      const auto suppression = suppressions.find(row->address);
+      if (suppression != suppressions.end()) {
+        End(row, DeliveryState::kSuppressed);
+        const Event event = SuppressedEvent(claim.now, owner.id, id, suppression->second.reason);
+        Append({&event, 1});
+        continue;
+      }
+    }
+    row->before_claim = row->state;
+    Move(row, DeliveryState::kClaimed);
+    row->claim_ip = labels.Key(claim.lane.egress_ip.text());
+    row->claim_provider = labels.Key(claim.lane.provider.text());
+    row->claim_day = claim.day;
+    claimed.push_back({id, row->campaign, row->address, row->variables, row->attempts});
+  }
+  if (!claimed.empty()) {
+    Ledger(claim.lane, claim.day).claimed += static_cast<int64_t>(claimed.size());
+  }
+  return {absl::OkStatus(), std::move(claimed), false};
+}
+
+absl::Status MemoryTables::CheckClaims(const ports::Release& release) {
+  absl::flat_hash_set<DeliveryId> seen;
+  for (const DeliveryId id : release.deliveries) {
+    const DeliveryRow* row = Find(id);
+    if (row == nullptr) return NoSuchDelivery(id);
+    const bool again = !seen.insert(id).second;
+    RETURN_IF_ERROR(CheckHolder(id, again ? row->before_claim : row->state,
+                                again ? std::nullopt : Holder(*row), release.lane, release.day));
+  }
+  return absl::OkStatus();
+}
+
+ports::WriteResult MemoryTables::Apply(const ports::Release& release) {
+  if (absl::Status status = CheckClaims(release); !status.ok()) return Failed(status);
+  for (const DeliveryId id : release.deliveries) {
+    DeliveryRow* row = Find(id);
+    Move(row, row->before_claim);
+    --Ledger(release.lane, release.day).claimed;
+  }
+  return {};
+}
+
+void MemoryTables::Settled(const ports::Settle& settle, DeliveryRow* row) {
+  Move(row, settle.state);
+  const bool deferred = settle.state == DeliveryState::kDeferred;
+  row->next_attempt_time = deferred ? settle.next_attempt_time : absl::InfinitePast();
+  row->pinned_ip = deferred ? labels.Key(settle.pinned_ip.text()) : 0;
+  if (settle.slot == ports::Settle::Slot::kInDoubt) ++row->in_doubt_count;
+  const bool replied = settle.category.has_value() || !settle.reply.empty();
+  if (settle.counts_as_attempt) {
+    ++row->attempts;
+    if (row->first_attempt_time == absl::InfinitePast()) row->first_attempt_time = settle.now;
+    row->last_attempt_time = settle.now;
+  }
+  if (replied) {
+    row->category = settle.category;
+    row->reply = settle.reply;
+  }
+  if (settle.counts_as_attempt || replied) {
+    row->last_ip = row->claim_ip;
+    row->last_provider = row->claim_provider;
+  }
+
+  LedgerRow& day = Ledger(settle.lane, settle.claim_day);
+  --day.claimed;
+  switch (settle.slot) {
+    case ports::Settle::Slot::kAccepted:
+      ++day.accepted;
+      break;
+    case ports::Settle::Slot::kRefused:
+      ++day.refused;
+      break;
+    case ports::Settle::Slot::kInDoubt:
+      ++day.in_doubt;
+      break;
+    case ports::Settle::Slot::kDeferred:
+      ++day.deferred;
+      break;
+  }
+  if (settle.settle_day != settle.claim_day && IsCarried(settle.slot)) {
+    ++Ledger(settle.lane, settle.settle_day).carried;
+  }
+}
+
+ports::WriteResult MemoryTables::Apply(const ports::Settle& settle) {
+  DeliveryRow* row = Find(settle.delivery);
+  if (row == nullptr) return Failed(NoSuchDelivery(settle.delivery));
+  absl::Status status = CheckSettle(settle);
+  if (status.ok()) {
+    status = CheckHolder(settle.delivery, row->state, Holder(*row), settle.lane, settle.claim_day);
+  }
+  if (status.ok()) status = CheckEvents(settle.events);
+  if (!status.ok()) return Failed(std::move(status));
+
+  Settled(settle, row);
+  Append(settle.events, row->address);
+  if (!settle.suppress) return {};
+  // An older suppression stays: it may hold a reason that weighs more than a bounce.
+  const auto [suppression, added] = suppressions.emplace(
+      row->address, Suppression{row->address, *settle.suppress, settle.reply, settle.now});
+  std::vector<DeliveryId> ended;
+  EndWaiting(suppression->second, settle.now, &ended);
+  return {absl::OkStatus(), std::move(ended), false};
+}
+
+ports::WriteResult MemoryTables::Apply(const ports::EndDelivery& end) {
+  DeliveryRow* row = Find(end.delivery);
+  if (row == nullptr) return Failed(NoSuchDelivery(end.delivery));
+  absl::Status status = CheckEnd(end, row->state);
+  if (status.ok()) status = CheckEvents(end.events);
+  if (!status.ok()) return Failed(std::move(status));
+  End(row, end.state);
+  Append(end.events, row->address);
+  return {};
+}
+
+ports::WriteResult MemoryTables::Apply(const ports::CancelDeliveries& cancel) {
+  const CampaignRow* owner = Find(cancel.campaign);
+  if (owner == nullptr) return Failed(NoSuch("campaign", cancel.campaign.text()));
+  const CampaignKey key = owner->campaign.key;
+  std::vector<DeliveryId> ended;
+  for (size_t i = 0; i < deliveries.size(); ++i) {
+    DeliveryRow* row = &deliveries[i];
+    if (row->campaign != key) continue;
+    if (!IsWaiting(row->state) && row->state != DeliveryState::kInDoubt) continue;
+    End(row, DeliveryState::kCancelled);
+    ended.push_back(DeliveryId(static_cast<int64_t>(i + 1)));
+  }
+  return {absl::OkStatus(), std::move(ended), false};
+}
+
+void MemoryTables::EndWaiting(const Suppression& suppression, absl::Time time,
+                              std::vector<DeliveryId>* ended) {
+  const auto same = by_address.find(suppression.address);
+  if (same == by_address.end()) return;
+  for (const DeliveryId id : same->second) {
+    DeliveryRow* row = Find(id);
+    if (!IsWaiting(row->state)) continue;
+    End(row, DeliveryState::kSuppressed);
+    const Event event =
+        SuppressedEvent(time, campaign(row->campaign).campaign.id, id, suppression.reason);
+    Append({&event, 1});
+    ended->push_back(id);
+  }
+}
+
+ports::WriteResult MemoryTables::Apply(const ports::AddSuppressions& add) {
+  if (absl::Status status = CheckEvents(add.events); !status.ok()) return Failed(status);
+  Append(add.events);
+  std::vector<DeliveryId> ended;
+  for (const Suppression& suppression : add.suppressions) {
+    suppressions[suppression.address] = suppression;
+    EndWaiting(suppression, suppression.create_time, &ended);
+  }
+  return {absl::OkStatus(), std::move(ended), false};
+}
+
+ports::WriteResult MemoryTables::Apply(const ports::RemoveSuppression& remove) {
+  absl::Status status = suppressions.contains(remove.address)
+                            ? CheckEvents(remove.events)
+                            : NoSuch("suppression of", remove.address);
+  if (!status.ok()) return Failed(std::move(status));
+  suppressions.erase(remove.address);
+  Append(remove.events);
+  return {};
+}
+
+}  // namespace crescendo::store

@@ -1,0 +1,351 @@
+#include "store/sqlite/deliveries.h"
+
+#include "absl/container/flat_hash_set.h"
+#include "scheduler/base/check.h"
+#include "scheduler/base/status_macros.h"
+#include "store/sqlite/variables.h"
+
+namespace crescendo::store {
+namespace {
+
+// The store keeps these numbers: new enumerators go to the end.
+static_assert(static_cast<int>(DeliveryState::kQueued) == 0);
+static_assert(static_cast<int>(DeliveryState::kInDoubt) == 2);
+static_assert(static_cast<int>(DeliveryState::kDeferred) == 3);
+static_assert(static_cast<int>(DeliveryState::kCancelled) == 8);
+static_assert(static_cast<int>(SuppressionReason::kManual) == 3);
+
+Tally::Slot CounterOf(ports::Settle::Slot slot) {
+  switch (slot) {
+    case ports::Settle::Slot::kAccepted:
+      return Tally::kAccepted;
+    case ports::Settle::Slot::kRefused:
+      return Tally::kRefused;
+    case ports::Settle::Slot::kInDoubt:
+      return Tally::kInDoubt;
+    case ports::Settle::Slot::kDeferred:
+      break;
+  }
+  return Tally::kDeferred;
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<Deliveries::Row>> Deliveries::Find(DeliveryId id) {
+  Rows rows = find_.Query(id.value());
+  std::optional<Row> found;
+  if (rows.Next()) {
+    Row& row = found.emplace();
+    row.subject = {id.value(), rows.String(10), rows.Int(8)};
+    row.campaign = CampaignKey(rows.Int(0));
+    row.unclaimed_state = static_cast<DeliveryState>(rows.Int(1));
+    row.attempts = rows.Int32(2);
+    row.first_attempt_time = rows.Time(3);
+    row.last_attempt_time = rows.Time(4);
+    row.last_ip = rows.Int(5);
+    row.last_provider = rows.Int(6);
+    if (!rows.IsNull(7)) row.category = rows.Int(7);
+    row.reply = rows.String(9);
+    row.variables = rows.String(11);
+    if (!rows.IsNull(14)) {
+      row.claim_ip = rows.Int(12);
+      row.claim_provider = rows.Int(13);
+      row.holder = ClaimHolder{{EgressIpId(names_->LabelText(row.claim_ip)),
+                                ProviderId(names_->LabelText(row.claim_provider))},
+                               rows.Day(14)};
+    }
+  }
+  RETURN_IF_ERROR(rows.status());
+  return found;
+}
+
+absl::StatusOr<std::optional<SuppressionReason>> Deliveries::SuppressedFor(
+    const std::string& address) {
+  Rows rows = find_suppression_.Query(address);
+  std::optional<SuppressionReason> reason;
+  if (rows.Next()) reason = static_cast<SuppressionReason>(rows.Int(0));
+  RETURN_IF_ERROR(rows.status());
+  return reason;
+}
+
+absl::Status Deliveries::Apply(const ports::AppendRecipients& append, ports::WriteResult* result) {
+  const CampaignInfo* campaign = records_->Find(append.campaign);
+  if (campaign == nullptr) {
+    result->status = NoSuch("campaign", append.campaign.text());
+    return absl::OkStatus();
+  }
+  const int64_t key = campaign->key.value();
+  ports::AppendOutcome outcome;
+  {
+    Rows rows = find_chunk_.Query(key, append.import.text(), append.chunk);
+    if (rows.Next()) {
+      result->status = CheckChunkReplay(append, static_cast<uint64_t>(rows.Int(0)));
+      outcome.added = rows.Int(1);
+      outcome.duplicates = rows.Int(2);
+      outcome.suppressed = rows.Int(3);
+      outcome.replayed = true;
+      if (result->status.ok()) result->value = std::move(outcome);
+      return absl::OkStatus();
+    }
+    RETURN_IF_ERROR(rows.status());
+  }
+  int64_t last = 0;
+  {
+    Rows rows = last_chunk_.Query(key, append.import.text());
+    if (rows.Next()) last = rows.Int(0);
+    RETURN_IF_ERROR(rows.status());
+  }
+  result->status = CheckChunk(append, last);
+  if (result->status.ok() && campaign->state == CampaignState::kCancelled) {
+    result->status = CampaignIsCancelled(append.campaign);
+  }
+  if (!result->status.ok()) return absl::OkStatus();
+
+  outcome.queued.reserve(append.rows.size());
+  for (const auto& row : append.rows) {
+    RETURN_IF_ERROR(AppendRow(row, *campaign, append.now, &outcome));
+  }
+  if (const int64_t stored = outcome.added + outcome.suppressed; stored > 0) {
+    const int64_t newest = database_->last_insert_id();
+    RETURN_IF_ERROR(extend_range_.Run(key, newest - stored + 1, newest));
+    tally_->Add(key, DeliveryState::kQueued, outcome.added);
+    tally_->Add(key, DeliveryState::kSuppressed, outcome.suppressed);
+  }
+  RETURN_IF_ERROR(add_chunk_.Run(key, append.import.text(), append.chunk,
+                                 static_cast<int64_t>(append.fingerprint), outcome.added,
+                                 outcome.duplicates, outcome.suppressed));
+  result->value = std::move(outcome);
+  return absl::OkStatus();
+}
+
+absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
+                                   const CampaignInfo& campaign, absl::Time now,
+                                   ports::AppendOutcome* outcome) {
+  const absl::string_view name = DomainOf(row.address);
+  ASSIGN_OR_RETURN(const Names::DomainNumber domain, names_->Domain(name));
+  if (domain.is_new) outcome->new_domains.emplace_back(domain.key, name);
+  ASSIGN_OR_RETURN(const auto suppressed, SuppressedFor(row.address));
+  const DeliveryState state = suppressed ? DeliveryState::kSuppressed : DeliveryState::kQueued;
+  const std::string variables = EncodeVariables(row.variables);
+  RETURN_IF_ERROR(add_.Run(campaign.key.value(), domain.key, static_cast<int>(state), row.score,
+                           now, row.address, BlobOrNull{variables}));
+  if (database_->changes() == 0) {
+    ++outcome->duplicates;
+  } else if (suppressed) {
+    ++outcome->suppressed;
+  } else {
+    ++outcome->added;
+    QueuedDelivery& queued = outcome->queued.emplace_back();
+    queued.id = DeliveryId(database_->last_insert_id());
+    queued.campaign = campaign.key;
+    queued.domain = DomainKey(domain.key);
+    queued.score = row.score;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Deliveries::Apply(const ports::Claim& claim, ports::WriteResult* result) {
+  ASSIGN_OR_RETURN(const int64_t ip, names_->Label(claim.lane.egress_ip.text()));
+  ASSIGN_OR_RETURN(const int64_t provider, names_->Label(claim.lane.provider.text()));
+  std::vector<ports::ClaimedDelivery> claimed;
+  claimed.reserve(claim.deliveries.size());
+  for (const DeliveryId id : claim.deliveries) {
+    ASSIGN_OR_RETURN(std::optional<Row> row, Find(id));
+    if (!row || !IsWaiting(row->state())) continue;
+    if (records_->Get(row->campaign).state == CampaignState::kCancelled) continue;
+    ASSIGN_OR_RETURN(const auto suppressed, SuppressedFor(row->subject.address));
+    if (suppressed) {
+      RETURN_IF_ERROR(EndSuppressed(&*row, claim.now, *suppressed));
+      continue;
+    }
+    RETURN_IF_ERROR(claim_.Run(id.value(), ip, provider, claim.day));
+    tally_->Move(row->campaign.value(), row->state(), DeliveryState::kClaimed);
+    ASSIGN_OR_RETURN(Variables variables, DecodeVariables(row->variables));
+    claimed.push_back(
+        {id, row->campaign, std::move(row->subject.address), std::move(variables), row->attempts});
+  }
+  if (!claimed.empty()) {
+    tally_->Count(ip, provider, claim.day, Tally::kClaimed, static_cast<int64_t>(claimed.size()));
+  }
+  result->value = std::move(claimed);
+  return absl::OkStatus();
+}
+
+absl::Status Deliveries::Apply(const ports::Release& release, ports::WriteResult* result) {
+  std::vector<Row> claims;
+  absl::flat_hash_set<DeliveryId> seen;
+  for (const DeliveryId id : release.deliveries) {
+    ASSIGN_OR_RETURN(std::optional<Row> row, Find(id));
+    if (row && !seen.insert(id).second) row->holder.reset();  // The first of the two ends it.
+    result->status = !row ? NoSuchDelivery(id)
+                          : CheckHolder(id, row->state(), row->holder, release.lane, release.day);
+    if (!result->status.ok()) return absl::OkStatus();
+    claims.push_back(*std::move(row));
+  }
+  for (const Row& row : claims) {
+    RETURN_IF_ERROR(unclaim_.Run(row.subject.delivery));
+    tally_->Move(row.campaign.value(), DeliveryState::kClaimed, row.unclaimed_state);
+    tally_->Count(row.claim_ip, row.claim_provider, release.day, Tally::kClaimed, -1);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Deliveries::Apply(const ports::Settle& settle, ports::WriteResult* result) {
+  ASSIGN_OR_RETURN(std::optional<Row> row, Find(settle.delivery));
+  if (!row) {
+    result->status = NoSuchDelivery(settle.delivery);
+    return absl::OkStatus();
+  }
+  absl::Status& fault = result->status;
+  fault = CheckSettle(settle);
+  if (fault.ok()) {
+    fault = CheckHolder(settle.delivery, row->state(), row->holder, settle.lane, settle.claim_day);
+  }
+  if (fault.ok()) RETURN_IF_ERROR(events_->Check(settle.events, &row->subject, &fault));
+  if (!fault.ok()) return absl::OkStatus();
+
+  RETURN_IF_ERROR(SettleRow(settle, &*row));
+  if (!settle.suppress) return absl::OkStatus();
+  // An older suppression stays: it may hold a reason that weighs more than a bounce.
+  const std::string& address = row->subject.address;
+  RETURN_IF_ERROR(
+      add_suppression_.Run(address, static_cast<int>(*settle.suppress), settle.reply, settle.now));
+  ASSIGN_OR_RETURN(const auto reason, SuppressedFor(address));
+  CRESCENDO_CHECK(reason.has_value());
+  std::vector<DeliveryId> ended;
+  RETURN_IF_ERROR(EndWaiting(address, settle.now, *reason, &ended));
+  result->value = std::move(ended);
+  return absl::OkStatus();
+}
+
+absl::Status Deliveries::SettleRow(const ports::Settle& settle, Row* row) {
+  const bool deferred = settle.state == DeliveryState::kDeferred;
+  int64_t pinned_ip = 0;
+  if (deferred) {
+    ASSIGN_OR_RETURN(pinned_ip, names_->Label(settle.pinned_ip.text()));
+  }
+  const bool replied = settle.category.has_value() || !settle.reply.empty();
+  if (settle.counts_as_attempt) {
+    if (row->first_attempt_time == absl::InfinitePast()) row->first_attempt_time = settle.now;
+    row->last_attempt_time = settle.now;
+  }
+  if (replied) {
+    row->category.reset();
+    if (settle.category) row->category = static_cast<int64_t>(*settle.category);
+    row->reply = settle.reply;
+  }
+  if (settle.counts_as_attempt || replied) {
+    row->last_ip = row->claim_ip;
+    row->last_provider = row->claim_provider;
+  }
+  RETURN_IF_ERROR(events_->Append(settle.events, &row->subject));
+  RETURN_IF_ERROR(settle_.Run(
+      row->subject.delivery, static_cast<int>(settle.state), settle.counts_as_attempt,
+      settle.slot == ports::Settle::Slot::kInDoubt, row->first_attempt_time, row->last_attempt_time,
+      deferred ? settle.next_attempt_time : absl::InfinitePast(), row->last_ip, row->last_provider,
+      pinned_ip, row->category, TextOrNull{row->reply}, row->subject.last_event));
+  RETURN_IF_ERROR(unclaim_.Run(row->subject.delivery));
+
+  tally_->Move(row->campaign.value(), DeliveryState::kClaimed, settle.state);
+  const auto count = [&](absl::CivilDay day, Tally::Slot slot, int64_t by) {
+    tally_->Count(row->claim_ip, row->claim_provider, day, slot, by);
+  };
+  count(settle.claim_day, Tally::kClaimed, -1);
+  count(settle.claim_day, CounterOf(settle.slot), 1);
+  if (settle.settle_day != settle.claim_day && IsCarried(settle.slot)) {
+    count(settle.settle_day, Tally::kCarried, 1);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Deliveries::End(const Row& row, DeliveryState state) {
+  RETURN_IF_ERROR(end_.Run(row.subject.delivery, static_cast<int>(state), row.subject.last_event));
+  tally_->Move(row.campaign.value(), row.state(), state);
+  return absl::OkStatus();
+}
+
+absl::Status Deliveries::EndSuppressed(Row* row, absl::Time time, SuppressionReason reason) {
+  const Event event = SuppressedEvent(time, records_->Get(row->campaign).id,
+                                      DeliveryId(row->subject.delivery), reason);
+  RETURN_IF_ERROR(events_->Append({&event, 1}, &row->subject));
+  return End(*row, DeliveryState::kSuppressed);
+}
+
+absl::Status Deliveries::EndWaiting(const std::string& address, absl::Time time,
+                                    SuppressionReason reason, std::vector<DeliveryId>* ended) {
+  std::vector<DeliveryId> waiting;
+  {
+    Rows rows = waiting_.Query(address);
+    while (rows.Next()) waiting.push_back(DeliveryId(rows.Int(0)));
+    RETURN_IF_ERROR(rows.status());
+  }
+  for (const DeliveryId id : waiting) {
+    ASSIGN_OR_RETURN(std::optional<Row> row, Find(id));
+    CRESCENDO_CHECK(row.has_value());
+    RETURN_IF_ERROR(EndSuppressed(&*row, time, reason));
+    ended->push_back(id);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Deliveries::Apply(const ports::EndDelivery& end, ports::WriteResult* result) {
+  ASSIGN_OR_RETURN(std::optional<Row> row, Find(end.delivery));
+  absl::Status& fault = result->status;
+  fault = row ? CheckEnd(end, row->state()) : NoSuchDelivery(end.delivery);
+  if (fault.ok()) RETURN_IF_ERROR(events_->Check(end.events, &row->subject, &fault));
+  if (!fault.ok()) return absl::OkStatus();
+  RETURN_IF_ERROR(events_->Append(end.events, &row->subject));
+  return End(*row, end.state);
+}
+
+absl::Status Deliveries::Apply(const ports::CancelDeliveries& cancel, ports::WriteResult* result) {
+  const CampaignInfo* campaign = records_->Find(cancel.campaign);
+  if (campaign == nullptr) {
+    result->status = NoSuch("campaign", cancel.campaign.text());
+    return absl::OkStatus();
+  }
+  const int64_t key = campaign->key.value();
+  std::vector<std::pair<DeliveryId, DeliveryState>> found;
+  {
+    Rows rows = cancellable_.Query(key);
+    while (rows.Next()) {
+      found.emplace_back(rows.Int(0), static_cast<DeliveryState>(rows.Int(1)));
+    }
+    RETURN_IF_ERROR(rows.status());
+  }
+  std::vector<DeliveryId> ended;
+  ended.reserve(found.size());
+  for (const auto& [id, state] : found) {
+    RETURN_IF_ERROR(cancel_.Run(id.value()));
+    tally_->Move(key, state, DeliveryState::kCancelled);
+    ended.push_back(id);
+  }
+  result->value = std::move(ended);
+  return absl::OkStatus();
+}
+
+absl::Status Deliveries::Apply(const ports::AddSuppressions& add, ports::WriteResult* result) {
+  RETURN_IF_ERROR(events_->Check(add.events, nullptr, &result->status));
+  if (!result->status.ok()) return absl::OkStatus();
+  RETURN_IF_ERROR(events_->Append(add.events, nullptr));
+  std::vector<DeliveryId> ended;
+  for (const Suppression& suppression : add.suppressions) {
+    RETURN_IF_ERROR(put_suppression_.Run(suppression.address, static_cast<int>(suppression.reason),
+                                         suppression.note, suppression.create_time));
+    RETURN_IF_ERROR(
+        EndWaiting(suppression.address, suppression.create_time, suppression.reason, &ended));
+  }
+  result->value = std::move(ended);
+  return absl::OkStatus();
+}
+
+absl::Status Deliveries::Apply(const ports::RemoveSuppression& remove, ports::WriteResult* result) {
+  ASSIGN_OR_RETURN(const auto found, SuppressedFor(remove.address));
+  if (!found) result->status = NoSuch("suppression of", remove.address);
+  if (found) RETURN_IF_ERROR(events_->Check(remove.events, nullptr, &result->status));
+  if (!result->status.ok()) return absl::OkStatus();
+  RETURN_IF_ERROR(remove_suppression_.Run(remove.address));
+  return events_->Append(remove.events, nullptr);
+}
+
+}  // namespace crescendo::store

@@ -1,0 +1,124 @@
+// deliveries.h: what happens to deliveries, in the database.
+//
+// Each write is checked in full before it changes anything, so one that is refused needs no
+// savepoint. Apply leaves what forbids a write in result->status; what it returns is trouble of the
+// database, after which the whole group must be rolled back.
+//
+// Threads  one thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "scheduler/ports/store.h"
+#include "store/rules.h"
+#include "store/sqlite/database.h"
+#include "store/sqlite/event_log.h"
+#include "store/sqlite/names.h"
+#include "store/sqlite/records.h"
+#include "store/sqlite/tally.h"
+
+namespace crescendo::store {
+
+class Deliveries {
+ public:
+  Deliveries(Database* database, Names* names, Tally* tally, Records* records, EventLog* events)
+      : database_(database), names_(names), tally_(tally), records_(records), events_(events) {}
+
+  absl::Status Apply(const ports::AppendRecipients& append, ports::WriteResult* result);
+  absl::Status Apply(const ports::Claim& claim, ports::WriteResult* result);
+  absl::Status Apply(const ports::Release& release, ports::WriteResult* result);
+  absl::Status Apply(const ports::Settle& settle, ports::WriteResult* result);
+  absl::Status Apply(const ports::EndDelivery& end, ports::WriteResult* result);
+  absl::Status Apply(const ports::CancelDeliveries& cancel, ports::WriteResult* result);
+  absl::Status Apply(const ports::AddSuppressions& add, ports::WriteResult* result);
+  absl::Status Apply(const ports::RemoveSuppression& remove, ports::WriteResult* result);
+
+ private:
+  // A delivery as its writes need it.
+  struct Row {
+    Subject subject;
+    CampaignKey campaign;
+    DeliveryState unclaimed_state = DeliveryState::kQueued;  // Now, or when the claim ends.
+    std::optional<ClaimHolder> holder;
+    int64_t claim_ip = 0, claim_provider = 0;  // Labels.
+    int attempts = 0;
+    absl::Time first_attempt_time, last_attempt_time;
+    int64_t last_ip = 0, last_provider = 0;  // Labels.
+    std::optional<int64_t> category;
+    std::string reply;
+    std::string variables;
+
+    DeliveryState state() const { return holder ? DeliveryState::kClaimed : unclaimed_state; }
+  };
+  absl::StatusOr<std::optional<Row>> Find(DeliveryId id);
+
+  absl::Status AppendRow(const ports::AppendRecipients::Row& row, const CampaignInfo& campaign,
+                         absl::Time now, ports::AppendOutcome* outcome);
+  absl::Status SettleRow(const ports::Settle& settle, Row* row);
+  absl::Status End(const Row& row, DeliveryState state);
+  absl::StatusOr<std::optional<SuppressionReason>> SuppressedFor(const std::string& address);
+  absl::Status EndSuppressed(Row* row, absl::Time time, SuppressionReason reason);
+  absl::Status EndWaiting(const std::string& address, absl::Time time, SuppressionReason reason,
+                          std::vector<DeliveryId>* ended);
+
+  Database* const database_;
+  Names* const names_;
+  Tally* const tally_;
+  Records* const records_;
+  EventLog* const events_;
+
+  Statement find_{database_,
+                  "SELECT d.campaign, d.state, d.attempts, d.first_attempt_time_us,"
+                  " d.last_attempt_time_us, d.last_ip, d.last_provider, d.category, d.last_event,"
+                  " d.reply, d.address, d.variables, c.egress_ip, c.provider, c.day"
+                  " FROM deliveries d LEFT JOIN claims c ON c.delivery = d.id WHERE d.id = ?1"};
+  Statement find_chunk_{database_,
+                        "SELECT fingerprint, added, duplicates, suppressed FROM import_chunks"
+                        " WHERE campaign = ?1 AND import = ?2 AND chunk = ?3"};
+  Statement last_chunk_{database_,
+                        "SELECT max(chunk) FROM import_chunks WHERE campaign = ?1 AND import = ?2"};
+  Statement add_chunk_{database_, "INSERT INTO import_chunks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
+  Statement add_{database_,
+                 "INSERT INTO deliveries"
+                 " (campaign, domain, state, score, create_time_us, address, variables)"
+                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (address, campaign) DO NOTHING"};
+  Statement extend_range_{database_,
+                          "UPDATE campaign_counts SET"
+                          " first_delivery = coalesce(first_delivery, ?2), last_delivery = ?3"
+                          " WHERE campaign = ?1"};
+  Statement claim_{database_, "INSERT INTO claims VALUES (?1, ?2, ?3, ?4)"};
+  Statement unclaim_{database_, "DELETE FROM claims WHERE delivery = ?1"};
+  Statement settle_{database_,
+                    "UPDATE deliveries SET state = ?2, attempts = attempts + ?3,"
+                    " in_doubt_count = in_doubt_count + ?4, first_attempt_time_us = ?5,"
+                    " last_attempt_time_us = ?6, next_attempt_time_us = ?7, last_ip = ?8,"
+                    " last_provider = ?9, pinned_ip = ?10, category = ?11, reply = ?12,"
+                    " last_event = ?13 WHERE id = ?1"};
+  Statement end_{database_,
+                 "UPDATE deliveries SET state = ?2, next_attempt_time_us = NULL, pinned_ip = 0,"
+                 " last_event = ?3 WHERE id = ?1"};
+  Statement find_suppression_{database_, "SELECT reason FROM suppressions WHERE address = ?1"};
+  Statement add_suppression_{database_,
+                             "INSERT INTO suppressions VALUES (?1, ?2, ?3, ?4)"
+                             " ON CONFLICT (address) DO NOTHING"};
+  Statement put_suppression_{database_,
+                             "INSERT OR REPLACE INTO suppressions VALUES (?1, ?2, ?3, ?4)"};
+  Statement remove_suppression_{database_, "DELETE FROM suppressions WHERE address = ?1"};
+  Statement waiting_{database_,
+                     "SELECT id FROM deliveries WHERE address = ?1 AND state IN (0, 3)"
+                     " AND NOT EXISTS (SELECT 1 FROM claims WHERE delivery = deliveries.id)"
+                     " ORDER BY id"};
+  Statement cancellable_{
+      database_,
+      "SELECT d.id, d.state FROM deliveries d, campaign_counts n WHERE n.campaign = ?1"
+      " AND d.id BETWEEN n.first_delivery AND n.last_delivery AND d.campaign = ?1"
+      " AND d.state IN (0, 2, 3)"
+      " AND NOT EXISTS (SELECT 1 FROM claims WHERE delivery = d.id) ORDER BY d.id"};
+  Statement cancel_{database_,
+                    "UPDATE deliveries SET state = 8, next_attempt_time_us = NULL, pinned_ip = 0"
+                    " WHERE id = ?1"};
+};
+
+}  // namespace crescendo::store

@@ -1,0 +1,210 @@
+#include "store/sqlite/sqlite_store.h"
+
+#include <sqlite3.h>
+
+#include "absl/strings/str_cat.h"
+#include "scheduler/base/status_macros.h"
+#include "store/sqlite/deliveries.h"
+#include "store/sqlite/delivery_reader.h"
+#include "store/sqlite/event_log.h"
+#include "store/sqlite/migrate.h"
+#include "store/sqlite/names.h"
+#include "store/sqlite/records.h"
+#include "store/sqlite/tally.h"
+
+namespace crescendo::store {
+
+// In this order: what is below uses what is above.
+struct SqliteStore::Rooms {
+  explicit Rooms(std::unique_ptr<Database> open) : database(std::move(open)) {}
+
+  absl::Status Apply(const ports::AppendEvents& append, ports::WriteResult* result) {
+    RETURN_IF_ERROR(events.Check(append.events, nullptr, &result->status));
+    return result->status.ok() ? events.Append(append.events, nullptr) : absl::OkStatus();
+  }
+  template <class Record>
+  absl::Status Apply(const ports::Put<Record>& put, ports::WriteResult* result) {
+    return records.Apply(put, result);
+  }
+  absl::Status Apply(const ports::PutPlanDay& put, ports::WriteResult* result) {
+    return records.Apply(put, result);
+  }
+  absl::Status Apply(const ports::PutLane& put, ports::WriteResult* result) {
+    return records.Apply(put, result);
+  }
+  template <class Verb>
+  absl::Status Apply(const Verb& verb, ports::WriteResult* result) {
+    return deliveries.Apply(verb, result);
+  }
+
+  std::unique_ptr<Database> database;
+  Names names{database.get()};
+  Tally tally{database.get()};
+  EventLog events{database.get(), &names};
+  Records records{database.get(), &events};
+  Deliveries deliveries{database.get(), &names, &tally, &records, &events};
+  DeliveryReader reader{database.get(), &names, &records};
+};
+
+absl::StatusOr<std::unique_ptr<ports::Store>> SqliteStore::Open(const std::string& path,
+                                                                const SqliteOptions& options) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(path, options));
+  RETURN_IF_ERROR(Migrate(database.get(), AllMigrations()));
+  auto rooms = std::make_unique<Rooms>(std::move(database));
+  std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(rooms)));
+  RETURN_IF_ERROR(store->Load());
+  return std::unique_ptr<ports::Store>(std::move(store));
+}
+
+SqliteStore::SqliteStore(std::unique_ptr<Rooms> rooms) : rooms_(std::move(rooms)) {}
+SqliteStore::~SqliteStore() = default;
+
+absl::Status SqliteStore::Load() {
+  rooms_->tally.Clear();
+  RETURN_IF_ERROR(rooms_->names.Load());
+  RETURN_IF_ERROR(rooms_->events.Load());
+  return rooms_->records.Load();
+}
+
+absl::Status SqliteStore::ApplyAll(absl::Span<const ports::Write> writes,
+                                   std::vector<ports::WriteResult>* results) {
+  for (const ports::Write& write : writes) {
+    ports::WriteResult& result = results->emplace_back();
+    RETURN_IF_ERROR(
+        std::visit([&](const auto& verb) { return rooms_->Apply(verb, &result); }, write));
+  }
+  return rooms_->tally.Flush();
+}
+
+absl::Status SqliteStore::Commit(absl::Span<const ports::Write> writes,
+                                 std::vector<ports::WriteResult>* results) {
+  results->clear();
+  if (!lost_.ok()) return lost_;
+  results->reserve(writes.size());
+  absl::Status status = rooms_->database->Begin();
+  if (status.ok()) status = ApplyAll(writes, results);
+  if (status.ok()) status = rooms_->database->Commit();
+  if (!status.ok()) {
+    results->clear();
+    return Abandon(std::move(status));
+  }
+  // This group is on disk whatever happens now; the next one might not be.
+  lost_ = rooms_->database->MaybeCheckpoint();
+  if (!lost_.ok()) lost_ = absl::DataLossError(lost_.message());
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::Abandon(absl::Status why) {
+  absl::Status healed = rooms_->database->Rollback();
+  // What is kept in memory may have been part of what was rolled back.
+  if (healed.ok()) healed = Load();
+  if (absl::IsDataLoss(why)) lost_ = why;
+  if (lost_.ok() && !healed.ok()) {
+    lost_ = absl::DataLossError(absl::StrCat(why.message(), "; then ", healed.message()));
+  }
+  return lost_.ok() ? why : lost_;
+}
+
+template <class Result>
+Result SqliteStore::Noted(Result result) {
+  if (absl::IsDataLoss(result.status()) && lost_.ok()) lost_ = result.status();
+  return result;
+}
+
+absl::StatusOr<ports::Directory> SqliteStore::LoadDirectory() {
+  RETURN_IF_ERROR(lost_);
+  const auto load = [&]() -> absl::StatusOr<ports::Directory> {
+    ports::Directory directory;
+    ASSIGN_OR_RETURN(directory.egress_ips, rooms_->records.EgressIps());
+    ASSIGN_OR_RETURN(directory.pools, rooms_->records.Pools());
+    ASSIGN_OR_RETURN(directory.plans, rooms_->records.Plans());
+    ASSIGN_OR_RETURN(directory.plan_days, rooms_->records.NewestPlanDays());
+    ASSIGN_OR_RETURN(directory.campaigns, rooms_->records.Campaigns());
+    ASSIGN_OR_RETURN(directory.lanes, rooms_->records.Lanes());
+    ASSIGN_OR_RETURN(directory.domains, rooms_->names.Domains());
+    ASSIGN_OR_RETURN(directory.ledger, rooms_->reader.NewestLedgerDays());
+    return directory;
+  };
+  return Noted(load());
+}
+
+absl::StatusOr<std::vector<QueuedDelivery>> SqliteStore::LoadQueued(DeliveryId after, int limit) {
+  RETURN_IF_ERROR(lost_);
+  return Noted(rooms_->reader.LoadQueued(after, limit));
+}
+
+absl::StatusOr<std::vector<ports::OpenClaim>> SqliteStore::LoadOpenClaims() {
+  RETURN_IF_ERROR(lost_);
+  return Noted(rooms_->reader.LoadOpenClaims());
+}
+
+absl::StatusOr<Delivery> SqliteStore::GetDelivery(DeliveryId id) {
+  RETURN_IF_ERROR(lost_);
+  return Noted(rooms_->reader.Get(id));
+}
+
+absl::StatusOr<std::vector<Delivery>> SqliteStore::ListDeliveries(
+    const ports::DeliveryFilter& filter, DeliveryId after, int limit) {
+  RETURN_IF_ERROR(lost_);
+  return Noted(rooms_->reader.List(filter, after, limit));
+}
+
+absl::StatusOr<CampaignCounts> SqliteStore::CountDeliveries(const CampaignId& campaign) {
+  RETURN_IF_ERROR(lost_);
+  return Noted(rooms_->reader.Count(campaign));
+}
+
+absl::StatusOr<std::vector<Event>> SqliteStore::ListEvents(const ports::EventFilter& filter,
+                                                           EventId after, int limit) {
+  RETURN_IF_ERROR(lost_);
+  return Noted(rooms_->events.List(filter, after, limit));
+}
+
+absl::StatusOr<EventId> SqliteStore::LastEvent() {
+  RETURN_IF_ERROR(lost_);
+  return rooms_->events.last();
+}
+
+absl::StatusOr<std::vector<Suppression>> SqliteStore::ListSuppressions(absl::string_view after,
+                                                                       int limit) {
+  RETURN_IF_ERROR(lost_);
+  return Noted(rooms_->reader.Suppressions(after, limit));
+}
+
+absl::StatusOr<Suppression> SqliteStore::GetSuppression(absl::string_view address) {
+  RETURN_IF_ERROR(lost_);
+  return Noted(rooms_->reader.GetSuppression(address));
+}
+
+absl::StatusOr<std::vector<PlanDay>> SqliteStore::ListPlanDays(const PlanId& plan) {
+  RETURN_IF_ERROR(lost_);
+  return Noted(rooms_->records.PlanDays(plan));
+}
+
+absl::StatusOr<std::vector<LedgerRow>> SqliteStore::ListLedger(const EgressIpId& ip,
+                                                               absl::CivilDay first,
+                                                               absl::CivilDay last) {
+  RETURN_IF_ERROR(lost_);
+  return Noted(rooms_->reader.Ledger(ip, first, last));
+}
+
+absl::StatusOr<int64_t> SqliteStore::LastChunk(const CampaignId& campaign, const ImportId& import) {
+  RETURN_IF_ERROR(lost_);
+  return Noted(rooms_->reader.LastChunk(campaign, import));
+}
+
+std::string LibraryWarning() { return LibraryWarning(sqlite3_libversion_number()); }
+
+std::string LibraryWarning(int number) {
+  const int line = number / 1000 * 1000;
+  const bool repaired = number >= 3051003 || (line == 3044000 && number >= 3044006) ||
+                        (line == 3050000 && number >= 3050007);
+  if (number < 3007000 || repaired) return "";
+  return absl::StrCat(
+      "SQLite ", number / 1000000, ".", number / 1000 % 1000, ".", number % 1000,
+      " can corrupt a database in WAL mode when two connections checkpoint at once (repaired in"
+      " 3.51.3). Crescendo opens its file once and locks it; never open it with another program"
+      " while Crescendo runs.");
+}
+
+}  // namespace crescendo::store
