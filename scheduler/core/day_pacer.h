@@ -34,11 +34,13 @@ class DayPacer {
   double RatePerHour(absl::Time now, int64_t left, const PacingOptions& options) const;
 
  private:
+  absl::Duration LeastGap(const PacingOptions& options) const;
   absl::Duration Gap(absl::Time now, int64_t left, const PacingOptions& options) const;
 
   absl::Time start_, end_;
   int64_t cap_ = 0;
   absl::Time next_ = absl::InfiniteFuture();
+  absl::Time last_ = absl::InfinitePast();  // Of the last message, also of another day.
 };
 
 }  // namespace crescendo::core

@@ -282,11 +282,10 @@ void Engine::Impl::CarryOutOne(core::Save& save, Job& outcomes) {
   job.done = [this, claim = save.claim](absl::Status status,
                                         absl::Span<ports::WriteResult> results) {
     if (status.ok()) status = results[0].status;
-    core::ClaimAnswer answer{claim, status};
-    if (status.ok()) {
-      answer.claimed = std::move(std::get<std::vector<ports::ClaimedDelivery>>(results[0].value));
-    }
-    PostLetter(std::move(answer));
+    using Claimed = std::vector<ports::ClaimedDelivery>;
+    PostLetter(core::ClaimAnswer{
+        claim, status.ok() ? absl::StatusOr<Claimed>(std::get<Claimed>(std::move(results[0].value)))
+                           : absl::StatusOr<Claimed>(status)});
   };
   committer_.Post(std::move(job));
 }
