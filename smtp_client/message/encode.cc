@@ -18,11 +18,14 @@ constexpr size_t kQpLine = 76;
 // "=?UTF-8?B?" and "?=" leave 63 of 75 bytes, which is 45 bytes before base64.
 constexpr size_t kBytesPerEncodedWord = 45;
 
+// A word here has the spaces before it: what Folded() cannot break.
 bool HasLongWord(absl::string_view text) {
   size_t length = 0;
+  char before = ' ';
   for (const char c : text) {
-    length = c == ' ' ? 0 : length + 1;
+    length = c == ' ' && before != ' ' ? 1 : length + 1;
     if (length > kLongestWord) return true;
+    before = c;
   }
   return false;
 }

@@ -286,6 +286,12 @@ void Connection::OnWatch() {
   const Wait wait = dialogue_->wait();
   if (wait == Wait::kNothing || deadline_ == TimePoint::max()) return;
   if (asio::steady_timer::clock_type::now() < deadline_) return Watch();
+  if (wait == Wait::kHandshake && peer_.tls == TlsPolicy::kOpportunistic) {
+    deadline_ = TimePoint::max();
+    asio::error_code ignored;
+    socket_.close(ignored);  // Which ShakeHands() takes for a handshake that failed.
+    return;
+  }
   const bool whole = deadline_ == transaction_deadline_;
   dialogue_->Ended(TimedOut(wait, whole ? deadlines_.transaction : deadlines_.For(wait), whole));
   Pump();

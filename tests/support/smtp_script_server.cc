@@ -41,6 +41,7 @@ ScriptStep Read(absl::string_view prefix) { return {ScriptStep::Kind::kRead, std
 ScriptStep ReadMessage() { return {ScriptStep::Kind::kReadMessage, ""}; }
 ScriptStep StartTls() { return {ScriptStep::Kind::kStartTls, ""}; }
 ScriptStep Hang() { return {ScriptStep::Kind::kHang, ""}; }
+ScriptStep Stall() { return {ScriptStep::Kind::kStall, ""}; }
 ScriptStep Cut() { return {ScriptStep::Kind::kCut, ""}; }
 ScriptStep Reset() { return {ScriptStep::Kind::kReset, ""}; }
 
@@ -111,6 +112,11 @@ class SmtpScriptServer::Session {
           while (!error) stream.read_some(asio::buffer(byte), error);
         });
         return false;
+      case ScriptStep::Kind::kStall: {
+        base::MutexLock lock(&server_.mu_);
+        while (!server_.stopping_) server_.stop_.Wait(&server_.mu_);
+        return false;
+      }
       case ScriptStep::Kind::kCut:
         return false;
       case ScriptStep::Kind::kReset:
@@ -180,6 +186,7 @@ SmtpScriptServer::~SmtpScriptServer() {
   {
     base::MutexLock lock(&mu_);
     stopping_ = true;
+    stop_.NotifyAll();
     ::shutdown(acceptor_.native_handle(), SHUT_RDWR);
     if (current_ >= 0) ::shutdown(current_, SHUT_RDWR);
   }

@@ -24,7 +24,7 @@
 namespace crescendo::testing {
 
 struct ScriptStep {
-  enum class Kind { kSay, kRead, kReadMessage, kStartTls, kHang, kCut, kReset };
+  enum class Kind { kSay, kRead, kReadMessage, kStartTls, kHang, kStall, kCut, kReset };
   Kind kind;
   std::string text;
 };
@@ -38,6 +38,8 @@ ScriptStep ReadMessage();
 ScriptStep StartTls();
 // Reads until the client goes.
 ScriptStep Hang();
+// Reads no more, and stays, until the server is destroyed.
+ScriptStep Stall();
 ScriptStep Cut();    // FIN.
 ScriptStep Reset();  // RST.
 
@@ -75,6 +77,7 @@ class SmtpScriptServer {
   Tcp::acceptor acceptor_;
   uint16_t port_ = 0;
   mutable base::Mutex mu_;
+  base::CondVar stop_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   int current_ ABSL_GUARDED_BY(mu_) = -1;  // File descriptor being served.
   std::vector<std::string> lines_ ABSL_GUARDED_BY(mu_);
