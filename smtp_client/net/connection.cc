@@ -21,6 +21,9 @@ using asio::redirect_error;
 using asio::use_awaitable;
 using asio::ip::tcp;
 
+// One huge message must not hold its memory for as long as the connection lives.
+constexpr size_t kKeptOutbox = 256 << 10;
+
 // With it, bind() takes no port: connect() picks one that is free for this very destination, so a
 // source address is not limited to one range of ports over all destinations.
 using BindAddressNoPort = asio::detail::socket_option::boolean<IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT>;
@@ -244,6 +247,7 @@ void Connection::OnWritten(const asio::error_code& error, size_t bytes) {
     return WriteSome();
   }
   writing_ = false;
+  if (outbox_.capacity() > kKeptOutbox) outbox_ = std::string();
   dialogue_->Written();
   Pump();
 }
@@ -285,7 +289,7 @@ void Connection::OnWatch() {
   watching_ = false;
   const Wait wait = dialogue_->wait();
   if (wait == Wait::kNothing || deadline_ == TimePoint::max()) return;
-  if (asio::steady_timer::clock_type::now() < deadline_) return Watch();
+  if (After(absl::ZeroDuration()) < deadline_) return Watch();
   if (wait == Wait::kHandshake && peer_.tls == TlsPolicy::kOpportunistic) {
     deadline_ = TimePoint::max();
     asio::error_code ignored;

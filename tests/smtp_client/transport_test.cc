@@ -29,7 +29,7 @@ const SmtpScript kGoodbye = {Read("QUIT"), Say("221 bye\r\n"), Cut()};
 // More than the sockets between us hold.
 std::string LongMessage() {
   std::string message = "Subject: long\r\n\r\n";
-  while (message.size() < (32u << 20)) message += std::string(76, 'x') + "\r\n";
+  while (message.size() < (16u << 20)) message += std::string(76, 'x') + "\r\n";
   return message;
 }
 
