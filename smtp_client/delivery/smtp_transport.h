@@ -1,0 +1,52 @@
+// smtp_transport.h: ports/Transport over real sockets.
+//
+// All connections live on one thread of its own, which a few thousand of them do not fill. The
+// listener is called from that thread and must not block it.
+//
+// Beyond the port's contract: a Send() that meets a connection which has just closed (its kClosed
+// is on the way to the core) is still answered, by a kSent with kNotTransferred. A kClosed that
+// follows a kSent with `connection_usable` false carries no reply, so that none is counted twice.
+//
+// Threads  SetListener before the rest; then all methods are safe from any thread.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "scheduler/ports/transport.h"
+#include "smtp_client/net/deadlines.h"
+
+namespace crescendo::smtp {
+
+struct SmtpTransportOptions {
+  Deadlines deadlines;
+  int max_connections = 1000;      // Sockets held (L11). Range: [1, 1000000].
+  size_t transcripts = 1000;       // Deliveries whose dialogue is kept.
+  size_t transcript_bytes = 4096;  // Of each.
+  std::string ca_file;             // For TlsPolicy::kVerified. "": the system's.
+};
+
+class SmtpTransport final : public ports::Transport {
+ public:
+  // INVALID_ARGUMENT if an option is out of range or the CA file cannot be read.
+  static absl::StatusOr<std::unique_ptr<SmtpTransport>> Create(SmtpTransportOptions options);
+
+  // Cuts every connection and joins the thread; the listener is not called any more.
+  ~SmtpTransport() override;
+
+  void SetListener(absl::AnyInvocable<void(ports::TransportEvent)> listener) override;
+  void Open(ports::OpenConnection request) override;
+  void Send(ports::SendMessage request) override;
+  void Close(ConnectionId connection) override;
+  std::string Transcript(DeliveryId delivery) override;
+
+ private:
+  class Loop;
+
+  explicit SmtpTransport(std::unique_ptr<Loop> loop);
+
+  std::unique_ptr<Loop> loop_;
+};
+
+}  // namespace crescendo::smtp

@@ -1,0 +1,61 @@
+// smtp_receivers.h: receivers nobody here wrote, as child processes on free ports of 127.0.0.1.
+//
+// Where one is missing the test fails and says how to get it: an interoperability test that skips
+// proves nothing.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace crescendo::testing {
+
+// A program whose output is read line by line; it is killed when this goes.
+class ChildProcess {
+ public:
+  ChildProcess() = default;
+  ~ChildProcess();
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+
+  // False if it cannot be started. `environment`: "NAME=value", added to ours.
+  bool Start(const std::vector<std::string>& arguments,
+             const std::vector<std::string>& environment);
+  // The next line it printed. "" if it ended or says nothing for 20 s.
+  std::string ReadLine();
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+  int input_ = -1;   // Its standard input: closing it asks some children to end.
+  int output_ = -1;  // Its standard output.
+  std::string read_;
+};
+
+// Postfix's smtp-sink. `arguments`: "-q", "MAIL" … See smtp-sink(1).
+class SmtpSink {
+ public:
+  explicit SmtpSink(const std::vector<std::string>& arguments);
+  uint16_t port() const { return port_; }  // 0, and the test has failed, if it did not start.
+
+ private:
+  ChildProcess process_;
+  uint16_t port_ = 0;
+};
+
+// smtp_aiosmtpd.py with these arguments.
+class Aiosmtpd {
+ public:
+  explicit Aiosmtpd(const std::vector<std::string>& arguments);
+  uint16_t port() const { return port_; }  // 0, and the test has failed, if it did not start.
+  // What it took: see the script.
+  std::string NextMessage() { return process_.ReadLine(); }
+
+ private:
+  ChildProcess process_;
+  uint16_t port_ = 0;
+};
+
+}  // namespace crescendo::testing
