@@ -44,7 +44,8 @@ struct CategoryDefaults {
 CategoryDefaults Table(ReplyCategory category) {
   using enum Disposition;
   switch (category) {
-    case ReplyCategory::kAccepted: return {ReplyScope::kNone, kAccept, kAccept, Alert::kNever};
+    case ReplyCategory::kAccepted:
+      return {ReplyScope::kNone, kAccept, kAccept, Alert::kNever};
     case ReplyCategory::kRateLimited:
     case ReplyCategory::kDailyQuota:
     case ReplyCategory::kReputationDeferral:
@@ -104,7 +105,8 @@ Classification ByRule(const ReplyRule& rule, bool permanent) {
   if (rule.disposition.has_value() && (permanent || *rule.disposition == Disposition::kRetry)) {
     result.disposition = *rule.disposition;
   }
-  result.suppress = permanent && rule.suppress.value_or(result.disposition == Disposition::kHardBounce);
+  result.suppress =
+      permanent && rule.suppress.value_or(result.disposition == Disposition::kHardBounce);
   if (rule.alert.has_value()) result.alert = *rule.alert;
   result.stop_for = rule.stop_for;
   result.rule = rule.name;
@@ -212,13 +214,14 @@ absl::StatusOr<std::vector<ReplyRule>> WithFollowed(const ProviderRules& provide
     return other.provider == provider.rules_of;
   });
   const absl::string_view fault =
-      followed == all.end()                            ? "there is no such provider"
-      : followed->provider == provider.provider        ? "a provider cannot follow itself"
-      : followed->provider.text() == kDefaultProvider  ? "its rules follow anyway"
-      : !followed->rules_of.empty()                    ? "follows another provider itself"
-                                                       : "";
+      followed == all.end()                           ? "there is no such provider"
+      : followed->provider == provider.provider       ? "a provider cannot follow itself"
+      : followed->provider.text() == kDefaultProvider ? "its rules follow anyway"
+      : !followed->rules_of.empty()                   ? "follows another provider itself"
+                                                      : "";
   if (!fault.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(provider.origin, ": rules_of: \"", provider.rules_of.text(), "\": ", fault));
+    return absl::InvalidArgumentError(
+        absl::StrCat(provider.origin, ": rules_of: \"", provider.rules_of.text(), "\": ", fault));
   }
   rules.insert(rules.end(), followed->rules.begin(), followed->rules.end());
   return rules;
@@ -233,7 +236,8 @@ Classification DefaultsOf(ReplyCategory category, bool permanent) {
   result.scope = defaults.scope;
   result.disposition = permanent ? defaults.if_permanent : defaults.if_temporary;
   result.suppress = result.disposition == Disposition::kHardBounce;
-  result.alert = defaults.alert == Alert::kAlways || (defaults.alert == Alert::kIfPermanent && permanent);
+  result.alert =
+      defaults.alert == Alert::kAlways || (defaults.alert == Alert::kIfPermanent && permanent);
   return result;
 }
 
@@ -241,7 +245,8 @@ struct ReplyClassifier::State {
   RuleLists lists;
   ReplyText text;
 
-  const ReplyRule* Find(const Reply& reply, const std::string& normalised, const ProviderId& provider) const;
+  const ReplyRule* Find(const Reply& reply, const std::string& normalised,
+                        const ProviderId& provider) const;
 };
 
 absl::StatusOr<ReplyClassifier> ReplyClassifier::Create(std::vector<ProviderRules> rules) {
@@ -249,7 +254,8 @@ absl::StatusOr<ReplyClassifier> ReplyClassifier::Create(std::vector<ProviderRule
   auto state = std::make_shared<State>();
   for (const ProviderRules& provider : rules) {
     ASSIGN_OR_RETURN(std::vector<ReplyRule> list, WithFollowed(provider, rules));
-    if (state->lists.emplace(provider.provider, std::make_unique<const RuleList>(std::move(list))).second) continue;
+    auto compiled = std::make_unique<const RuleList>(std::move(list));
+    if (state->lists.emplace(provider.provider, std::move(compiled)).second) continue;
     return absl::InvalidArgumentError(
         absl::StrCat("provider ", provider.provider.text(), ": has two lists of rules"));
   }
@@ -258,8 +264,8 @@ absl::StatusOr<ReplyClassifier> ReplyClassifier::Create(std::vector<ProviderRule
 
 const ReplyRule* ReplyClassifier::State::Find(const Reply& reply, const std::string& normalised,
                                               const ProviderId& provider) const {
-  const RuleList* own = FindList(lists, provider);
   const RuleList* general = FindList(lists, ProviderId(kDefaultProvider));
+  const RuleList* own = provider.text() == kDefaultProvider ? nullptr : FindList(lists, provider);
   for (const RuleList* list : {own, general}) {
     if (list == nullptr) continue;
     if (const ReplyRule* rule = list->ByText(reply, normalised)) return rule;
@@ -281,8 +287,9 @@ Classification ReplyClassifier::Classify(const Reply& reply, const ProviderId& p
   const std::string normalised = state_->text.Normalise(reply);
   const ReplyRule* rule = state_->Find(reply, normalised, provider);
   if (rule == nullptr) {
-    return DefaultsOf(reply.permanent() ? ReplyCategory::kOtherPermanent : ReplyCategory::kOtherTemporary,
-                      reply.permanent());
+    return DefaultsOf(
+        reply.permanent() ? ReplyCategory::kOtherPermanent : ReplyCategory::kOtherTemporary,
+        reply.permanent());
   }
   Classification result = ByRule(*rule, reply.permanent());
   if (result.disposition == Disposition::kRetry || result.scope == ReplyScope::kLane) {

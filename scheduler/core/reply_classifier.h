@@ -1,9 +1,10 @@
 // reply_classifier.h: what does this reply mean, and whom may it touch (DESIGN §4)?
 //
-// Order    1 the provider's text rules, 2 the text rules of `default`, 3 rules by enhanced code, 4 by
+// Order    1 the provider's text rules, 2 the text rules of `default`, 3 rules by enhanced code, 4
+// by
 //          basic code (the provider's before the default's in both), 5 the class of the code. Text
-//          comes first because providers re-use codes: Gmail's 5.7.26 is not the registry's, and QQ's
-//          "550 … frequency limited" is temporary.
+//          comes first because providers re-use codes: Gmail's 5.7.26 is not the registry's, and
+//          QQ's "550 … frequency limited" is temporary.
 // Laws     L10: total. Only a 2yz is accepted. What is no reply at all (code 0) is a protocol error
 //          that is retried. A 4yz is always retried, but when the receiver itself gave up.
 // Threads  immutable after construction: safe from any thread. Copies share the rules.

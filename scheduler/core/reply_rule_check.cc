@@ -38,7 +38,8 @@ absl::Status CheckPattern(const ReplyRule& rule, const std::string& text) {
     return fault("can never match: the text has <addr> in place of mail addresses");
   }
   for (const absl::string_view blank : {"  ", "\\t", "\\n", "\\r"}) {
-    if (absl::StrContains(text, blank)) return fault("can never match: the text has single blanks only");
+    if (absl::StrContains(text, blank))
+      return fault("can never match: the text has single blanks only");
   }
   return absl::OkStatus();
 }
@@ -52,8 +53,9 @@ absl::Status CheckCodes(const ReplyRule& rule) {
   bool temporary = rule.codes.empty(), permanent = rule.codes.empty();
   for (const CodeRange& range : rule.codes) {
     if (range.low < 400 || range.high > 599) {
-      return Fault(rule, "code", absl::StrCat("can never match: rules are asked for 4yz and 5yz only, not ",
-                                              range.low));
+      return Fault(
+          rule, "code",
+          absl::StrCat("can never match: rules are asked for 4yz and 5yz only, not ", range.low));
     }
     temporary |= range.low < 500;
     permanent |= range.high >= 500;
@@ -81,7 +83,8 @@ absl::Status CheckOutcome(const ReplyRule& rule) {
   }
   if (rule.disposition == Disposition::kRetryNow &&
       rule.category != ReplyCategory::kMessagesPerConnection) {
-    return Fault(rule, "disposition", "RETRY_NOW goes with MESSAGES_PER_CONNECTION only: it uses up no attempt");
+    return Fault(rule, "disposition",
+                 "RETRY_NOW goes with MESSAGES_PER_CONNECTION only: it uses up no attempt");
   }
   if (rule.disposition == Disposition::kHardBounce && !BlamesRecipient(rule.category)) {
     return Fault(rule, "disposition", "HARD_BOUNCE needs a category that blames the recipient");
@@ -90,14 +93,15 @@ absl::Status CheckOutcome(const ReplyRule& rule) {
       rule.category != ReplyCategory::kRecipientPolicy) {
     return Fault(rule, "suppress", "needs a category that is about the recipient");
   }
-  if (rule.stop_for < absl::ZeroDuration()) return Fault(rule, "stop_minutes", "must not be negative");
+  if (rule.stop_for < absl::ZeroDuration())
+    return Fault(rule, "stop_minutes", "must not be negative");
   return absl::OkStatus();
 }
 
 // --- Their order --------------------------------------------------------------------------------
 
-// The words of a pattern that is made of nothing but words, one entry per alternative; empty for any
-// other pattern.
+// The words of a pattern that is made of nothing but words, one entry per alternative; empty for
+// any other pattern.
 std::vector<std::string> PlainAlternatives(absl::string_view pattern) {
   std::vector<std::string> alternatives(1);
   for (size_t i = 0; i < pattern.size(); ++i) {
@@ -161,8 +165,9 @@ bool ConditionsCover(const ReplyRule& earlier, const ReplyRule& later) {
 
 absl::Status Hidden(const ReplyRule& earlier, const ReplyRule& later, absl::string_view field,
                     absl::string_view what) {
-  return Fault(later, field, absl::StrCat(what, "can never match: rule ", earlier.name, " (",
-                                          earlier.origin, ") stands before it and takes all of it"));
+  return Fault(later, field,
+               absl::StrCat(what, "can never match: rule ", earlier.name, " (", earlier.origin,
+                            ") stands before it and takes all of it"));
 }
 
 absl::Status CheckNotHidden(const ReplyRule& earlier, const ReplyRule& later) {

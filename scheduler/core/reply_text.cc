@@ -17,8 +17,12 @@ re2::StringPiece Piece(absl::string_view text) { return {text.data(), text.size(
 // Length of the UTF-8 sequence at the start of `text`; 0 if there is no valid one.
 size_t Utf8Length(absl::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const size_t length = byte(0) < 0x80 ? 1 : byte(0) < 0xc2 ? 0 : byte(0) < 0xe0 ? 2
-                        : byte(0) < 0xf0 ? 3 : byte(0) < 0xf5 ? 4 : 0;
+  const size_t length = byte(0) < 0x80   ? 1
+                        : byte(0) < 0xc2 ? 0
+                        : byte(0) < 0xe0 ? 2
+                        : byte(0) < 0xf0 ? 3
+                        : byte(0) < 0xf5 ? 4
+                                         : 0;
   if (length > text.size()) return 0;
   for (size_t i = 1; i < length; ++i) {
     if ((byte(i) & 0xc0) != 0x80) return 0;
@@ -41,8 +45,10 @@ std::string Flatten(absl::string_view text) {
     if (length == 0) {
       flat.push_back('?');
     } else if (length == 1) {
-      if (first <= ' ' || first == 0x7f) blank();
-      else flat.push_back(absl::ascii_tolower(first));
+      if (first <= ' ' || first == 0x7f)
+        blank();
+      else
+        flat.push_back(absl::ascii_tolower(first));
     } else if (letter == "\u00a0" || letter == "\u200b" || letter == "\u202f") {
       blank();
     } else if (letter == "\u2018" || letter == "\u2019" || letter == "\u00b4") {
@@ -59,10 +65,14 @@ std::string Flatten(absl::string_view text) {
 
 absl::Duration Unit(absl::string_view unit) {
   switch (unit.front()) {
-    case 's': return absl::Seconds(1);
-    case 'm': return absl::Minutes(1);
-    case 'h': return absl::Hours(1);
-    default: return absl::Hours(24);
+    case 's':
+      return absl::Seconds(1);
+    case 'm':
+      return absl::Minutes(1);
+    case 'h':
+      return absl::Hours(1);
+    default:
+      return absl::Hours(24);
   }
 }
 

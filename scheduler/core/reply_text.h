@@ -23,9 +23,9 @@ class ReplyText {
   ReplyText();
   ~ReplyText();
 
-  // The text rules are matched against: lines joined by one space, ASCII letters in lower case, runs
-  // of blanks and controls as one blank, typographic quotes as plain ones, mail addresses as <addr>
-  // and IPv4 addresses as <ip>, so that no rule trips over the name or number of one sender.
+  // The text rules are matched against: lines joined by one space, ASCII letters in lower case,
+  // runs of blanks and controls as one blank, typographic quotes as plain ones, mail addresses as
+  // <addr> and IPv4 addresses as <ip>, so that no rule trips over the name or number of one sender.
   std::string Normalise(const Reply& reply) const;
   // The wait `normalised` asks for ("try again in 15 minutes", "come back in 00:04:59"), at most
   // kMaxNamedWait; zero if it names none.

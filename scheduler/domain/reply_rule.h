@@ -43,8 +43,8 @@ struct ReplyRule {
   std::string name;    // Unique, e.g. "gmail/rate-ip".
   std::string origin;  // Where it stands, for errors: "gmail.textproto:41".
 
-  std::vector<std::string> match;         // RE2, found anywhere in the normalised text. Empty: not asked.
-  std::vector<CodeRange> codes;           // Empty: any.
+  std::vector<std::string> match;  // RE2, found anywhere in the normalised text. Empty: not asked.
+  std::vector<CodeRange> codes;    // Empty: any.
   std::vector<EnhancedPattern> enhanced;  // Empty: any, also none.
   std::vector<SmtpStage> stages;          // Empty: any.
 
