@@ -14,6 +14,21 @@ namespace {
 
 int Primary(int extended_code) { return extended_code & 0xff; }
 
+// Why the last failed call on the WAL or on the file itself failed; 0 if that is unknown. EIO wins:
+// it must not hide behind an older fault of the other file. (sqlite3_system_errno knows nothing of
+// a failed COMMIT.)
+int LastErrno(sqlite3* handle) {
+  int of_file = 0, of_wal = 0;
+  sqlite3_file_control(handle, "main", SQLITE_FCNTL_LAST_ERRNO, &of_file);
+  sqlite3_file* wal = nullptr;
+  sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+  if (wal != nullptr && wal->pMethods != nullptr) {
+    wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &of_wal);
+  }
+  if (of_file == EIO || of_wal == EIO) return EIO;
+  return of_wal != 0 ? of_wal : of_file;
+}
+
 }  // namespace
 
 absl::StatusCode CodeOfSqliteError(int extended_code, int system_errno) {
@@ -83,7 +98,7 @@ absl::Status Database::Configure() {
 
 absl::Status Database::Fault(absl::string_view doing) const {
   const int code = sqlite3_extended_errcode(handle_);
-  const absl::StatusCode status = CodeOfSqliteError(code, sqlite3_system_errno(handle_));
+  const absl::StatusCode status = CodeOfSqliteError(code, LastErrno(handle_));
   if (Primary(code) == SQLITE_BUSY || Primary(code) == SQLITE_LOCKED) {
     return absl::FailedPreconditionError(absl::StrCat(
         path_, " is in use by another process (lock held); only one may have it open"));

@@ -1,0 +1,258 @@
+#include "tests/store_contract/random_writes.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace crescendo::store {
+
+std::string RandomWrites::Name(const char* prefix, int64_t count) {
+  return absl::StrCat(prefix, 1 + Below(count));
+}
+
+std::string RandomWrites::Address() {
+  return absl::StrCat("r", Below(80), "@d", Below(7), ".example");
+}
+
+absl::Time RandomWrites::Time() {
+  return absl::FromUnixSeconds(1772409600) + absl::Microseconds(Below(400'000'000'000));
+}
+
+DeliveryId RandomWrites::AnyDelivery() { return DeliveryId(Below(deliveries_ + 3)); }
+
+std::vector<DeliveryId> RandomWrites::SomeDeliveries() {
+  std::vector<DeliveryId> ids;
+  for (int64_t n = Below(12); n > 0; --n) ids.push_back(AnyDelivery());
+  return ids;
+}
+
+ports::RequestKey RandomWrites::Request() {
+  if (!OneIn(3)) return {};
+  return {Name("request", 60), static_cast<uint64_t>(Below(2)) << 63};
+}
+
+Event RandomWrites::AnyEvent() {
+  Event event;
+  event.time = Time();
+  event.type = static_cast<EventType>(Below(static_cast<int64_t>(EventType::kAlert) + 1));
+  if (OneIn(2)) event.egress_ip = EgressIpId(Name("ip", 3));
+  if (OneIn(2)) event.provider = ProviderId(Name("provider", 3));
+  if (OneIn(4)) event.pool = PoolId(Name("pool", 2));
+  if (OneIn(4)) event.plan = PlanId(Name("plan", 2));
+  if (OneIn(2)) event.campaign = CampaignId(Name("campaign", 4));
+  if (OneIn(2)) event.delivery = AnyDelivery();
+  if (OneIn(3)) event.address = Address();
+  if (OneIn(3)) event.category = static_cast<ReplyCategory>(Below(30));
+  if (OneIn(2)) event.text = absl::StrCat("text ", Below(1000));
+  if (OneIn(4)) event.actor = "anna";
+  return event;
+}
+
+std::vector<Event> RandomWrites::Events() {
+  std::vector<Event> events;
+  for (int64_t n = Below(3); n > 0; --n) events.push_back(AnyEvent());
+  return events;
+}
+
+// A put of a record as stored (right revision), or of a new or stale one.
+template <class Record>
+Record StoredOrNew(const std::vector<Record>& stored, const std::string& id, bool stale) {
+  for (const Record& record : stored) {
+    if (record.id.text() != id) continue;
+    Record copy = record;
+    if (stale) --copy.revision;
+    return copy;
+  }
+  Record record;
+  record.id = decltype(record.id)(id);
+  return record;
+}
+
+ports::Write RandomWrites::PutRecord(const ports::Directory& directory) {
+  const bool stale = OneIn(6);
+  switch (Below(6)) {
+    case 0: {
+      EgressIp ip = StoredOrNew(directory.egress_ips, Name("ip", 3), stale);
+      ip.ehlo_name = absl::StrCat("h", Below(100));
+      ip.create_time = Time();
+      return ports::Put<EgressIp>{ip, Request(), Events()};
+    }
+    case 1: {
+      Pool pool = StoredOrNew(directory.pools, Name("pool", 2), stale);
+      pool.egress_ips.clear();
+      for (int64_t n = Below(3); n > 0; --n) pool.egress_ips.emplace_back(Name("ip", 4));
+      return ports::Put<Pool>{pool, Request(), Events()};
+    }
+    case 2: {
+      Plan plan = StoredOrNew(directory.plans, Name("plan", 2), stale);
+      plan.egress_ip = EgressIpId(Name("ip", 3));
+      plan.stages.assign(static_cast<size_t>(Below(4)), Stage{2, 1 + Below(1000)});
+      plan.state = static_cast<PlanState>(Below(4));
+      plan.start_date = Day();
+      return ports::Put<Plan>{plan, Request(), Events()};
+    }
+    case 3: {
+      Campaign campaign = StoredOrNew(directory.campaigns, Name("campaign", 4), stale);
+      campaign.pool = PoolId(Name("pool", 2));
+      campaign.subject = absl::StrCat("subject ", Below(1000));
+      // Cancelled is rare, and not final here: a store does not mind.
+      campaign.state = static_cast<CampaignState>(OneIn(8) ? 3 : Below(3));
+      return ports::Put<Campaign>{campaign, Request(), Events()};
+    }
+    case 4: {
+      PlanDay day;
+      day.plan = PlanId(Name("plan", 2));
+      day.egress_ip = EgressIpId(Name("ip", 3));
+      day.day = Day();
+      day.cap = Below(1000);
+      day.decision = static_cast<DayDecision>(Below(4));
+      return ports::PutPlanDay{day, Events()};
+    }
+    default: {
+      LaneRecord lane;
+      lane.lane = AnyLane();
+      lane.paused = OneIn(2);
+      if (OneIn(2)) lane.stopped_until = Time();
+      if (OneIn(9)) lane.stopped_until = absl::InfiniteFuture();
+      lane.rate_per_hour = random_.Unit() * 1000;
+      return ports::PutLane{lane, Events()};
+    }
+  }
+}
+
+ports::Write RandomWrites::Append(ports::Store& store) {
+  ports::AppendRecipients append;
+  append.campaign = CampaignId(Name("campaign", 4));
+  append.import = ImportId(Name("import", 3));
+  const int64_t last = store.LastChunk(append.campaign, append.import).value();
+  append.chunk = OneIn(8) ? Below(last + 3) : last + 1;
+  append.fingerprint = static_cast<uint64_t>(OneIn(12) ? 1 : append.chunk * 7);
+  for (int64_t n = Below(14); n > 0; --n) {
+    ports::AppendRecipients::Row row{Address(), random_.Unit(), {}};
+    if (OneIn(3)) row.variables = {{"name", Name("v", 9)}, {"empty", ""}};
+    append.rows.push_back(row);
+  }
+  if (OneIn(25)) append.rows.push_back({"nobody", 0.5, {}});
+  append.now = Time();
+  deliveries_ += static_cast<int64_t>(append.rows.size()) / 2;
+  return append;
+}
+
+ports::Write RandomWrites::SettleOne(ports::Store& store) {
+  ports::Settle settle;
+  const auto open = store.LoadOpenClaims().value();
+  if (open.empty() || OneIn(10)) {
+    settle.delivery = AnyDelivery();
+    settle.lane = AnyLane();
+    settle.claim_day = Day();
+  } else {
+    const ports::OpenClaim& claim = open[static_cast<size_t>(Below(std::ssize(open)))];
+    settle.delivery = claim.delivery.id;
+    settle.lane = claim.lane;
+    settle.claim_day = claim.day;
+  }
+  settle.settle_day = settle.claim_day + (OneIn(3) ? 1 : 0);
+  settle.slot = static_cast<ports::Settle::Slot>(Below(4));
+  settle.state = static_cast<DeliveryState>(OneIn(2) ? 3 : Below(9));
+  settle.counts_as_attempt = !OneIn(4);
+  if (OneIn(2)) settle.next_attempt_time = Time();
+  if (OneIn(3)) settle.pinned_ip = settle.lane.egress_ip;
+  if (OneIn(2)) settle.category = static_cast<ReplyCategory>(Below(31));
+  if (OneIn(2)) settle.reply = absl::StrCat("450 reply ", Below(1000));
+  if (OneIn(6)) settle.suppress = static_cast<SuppressionReason>(Below(4));
+  settle.events = Events();
+  if (!settle.events.empty() && OneIn(2)) settle.events[0].delivery = settle.delivery;
+  settle.now = Time();
+  return settle;
+}
+
+ports::Write RandomWrites::ReleaseSome(ports::Store& store) {
+  ports::Release release{AnyLane(), Day(), {}};
+  const auto open = store.LoadOpenClaims().value();
+  if (!open.empty()) {
+    const ports::OpenClaim& one = open[static_cast<size_t>(Below(std::ssize(open)))];
+    release.lane = one.lane;
+    release.day = one.day;
+    for (const ports::OpenClaim& claim : open) {
+      if (claim.lane == one.lane && claim.day == one.day && OneIn(3)) {
+        release.deliveries.push_back(claim.delivery.id);
+      }
+    }
+  }
+  if (OneIn(6)) release.deliveries.push_back(AnyDelivery());
+  return release;
+}
+
+ports::Write RandomWrites::RemoveSome(ports::Store& store) {
+  const auto next = store.ListSuppressions(Address(), 1).value();
+  if (next.empty() || OneIn(3)) return ports::RemoveSuppression{Address(), Events()};
+  return ports::RemoveSuppression{next[0].address, Events()};
+}
+
+ports::Write RandomWrites::One(ports::Store& store) {
+  switch (Below(20)) {
+    case 0:
+    case 1:
+    case 2:
+      return PutRecord(store.LoadDirectory().value());
+    case 3:
+      return ports::AppendEvents{Events()};
+    case 4:
+    case 5:
+    case 6:
+      return Append(store);
+    case 7:
+    case 8:
+    case 9:
+    case 10:
+      return ports::Claim{AnyLane(), Day(), SomeDeliveries(), Time()};
+    case 11:
+      return ReleaseSome(store);
+    case 12:
+      return ports::EndDelivery{AnyDelivery(), static_cast<DeliveryState>(Below(9)), Events(),
+                                Time()};
+    case 13:
+      if (OneIn(4)) return ports::CancelDeliveries{CampaignId(Name("campaign", 4)), Time()};
+      return RemoveSome(store);
+    case 14: {
+      ports::AddSuppressions add{{}, Events()};
+      for (int64_t n = Below(3); n > 0; --n) {
+        add.suppressions.push_back(
+            {Address(), static_cast<SuppressionReason>(Below(4)), Name("note", 9), Time()});
+      }
+      return add;
+    }
+    default:
+      return SettleOne(store);
+  }
+}
+
+std::vector<ports::Write> RandomWrites::Beginning() {
+  std::vector<ports::Write> group;
+  for (const char* id : {"ip1", "ip2", "ip3"}) {
+    ports::Put<EgressIp> put;
+    put.record.id = EgressIpId(id);
+    group.push_back(put);
+  }
+  ports::Put<Pool> pool;
+  pool.record.id = PoolId("pool1");
+  group.push_back(pool);
+  for (const char* id : {"campaign1", "campaign2", "campaign3"}) {
+    ports::Put<Campaign> put;
+    put.record.id = CampaignId(id);
+    put.record.pool = pool.record.id;
+    group.push_back(put);
+  }
+  return group;
+}
+
+std::vector<ports::Write> RandomWrites::Next(ports::Store& store) {
+  std::vector<ports::Write> group;
+  if (step_ == 0) group = Beginning();
+  for (int64_t n = Below(6); n > 0; --n) group.push_back(One(store));
+  Event mark;
+  mark.time = Time();
+  mark.text = absl::StrCat("step ", ++step_);
+  group.push_back(ports::AppendEvents{{mark}});
+  return group;
+}
+
+}  // namespace crescendo::store
