@@ -12,12 +12,14 @@
 #include "cmd/crescendo-sandbox/scenario.h"
 #include "cmd/crescendo-sandbox/serve.h"
 #include "cmd/crescendo-sandbox/timestamp.h"
+#include "cmd/crescendo-sandbox/verify.h"
 #include "scheduler/base/real_clock.h"
 #include "scheduler/base/status_macros.h"
 
 namespace crescendo::sandbox {
 namespace {
 
+constexpr int kLawBroken = 1;
 constexpr int kUsageError = 2;
 
 int Report(const absl::Status& status) {
@@ -92,6 +94,50 @@ void AddRecipients(CLI::App* app, int* exit_code) {
   command->callback([flags, exit_code] { *exit_code = Report(WriteRecipients(*flags)); });
 }
 
+void AddVerify(CLI::App* app, int* exit_code) {
+  CLI::App* command = app->add_subcommand(
+      "verify", "Hold a sender's claims against the ledger; exit 0 only if every law holds");
+  auto options = std::make_shared<VerifyOptions>();
+  command->add_option("--ledger", options->ledger_path, "What serve wrote")->required();
+  command->add_option("--days", options->days_path,
+                      "JSON Lines: egress_ip, address, day, cap, provider_caps");
+  command->add_option("--recipients", options->recipients_path, "The CSV that was imported");
+  command->add_option("--deliveries", options->deliveries_path, "JSON Lines: address, state");
+  command->add_option("--as-of", options->as_of,
+                      "RFC 3339: when scores are looked at. Default: the ledger's first line");
+  command->add_flag("--json", options->json, "For programs");
+  command->add_flag("--allow-incomplete", options->allow_incomplete,
+                    "States that are not final are counted, not refused");
+  command->add_flag("--table-only", options->table_only, "Only the day table");
+  command->callback([options, exit_code] {
+    if (!options->table_only && (options->days_path.empty() || options->recipients_path.empty() ||
+                                 options->deliveries_path.empty())) {
+      *exit_code = Report(absl::InvalidArgumentError(
+          "verify needs --days, --recipients and --deliveries, or --table-only"));
+      return;
+    }
+    const absl::StatusOr<bool> holds = Verify(*options, std::cout);
+    *exit_code = !holds.ok() ? Report(holds.status()) : *holds ? 0 : kLawBroken;
+  });
+}
+
+struct TableFlags {
+  std::string ledger;
+  std::string days;
+  bool follow = false;
+};
+
+void AddTable(CLI::App* app, int* exit_code) {
+  CLI::App* command = app->add_subcommand("table", "Print the ledger's day table");
+  auto flags = std::make_shared<TableFlags>();
+  command->add_option("--ledger", flags->ledger, "What serve writes")->required();
+  command->add_option("--days", flags->days, "JSON Lines with each day's cap");
+  command->add_flag("--follow", flags->follow, "Print it again whenever it changed");
+  command->callback([flags, exit_code] {
+    *exit_code = Report(PrintTable(flags->ledger, flags->days, flags->follow, std::cout));
+  });
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("Receiving providers on loopback, and the proof of what reached them");
   app.require_subcommand(1);
@@ -99,6 +145,8 @@ int Main(int argc, char** argv) {
   AddServe(&app, &exit_code);
   AddScenario(&app);
   AddRecipients(&app, &exit_code);
+  AddVerify(&app, &exit_code);
+  AddTable(&app, &exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
