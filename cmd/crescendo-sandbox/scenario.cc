@@ -110,6 +110,19 @@ absl::Status CompleteGrowth(const Faults& faults, v1::RateLimit* rate) {
   return faults.Positive("rate.growth.max_per_hour", growth->max_per_hour());
 }
 
+absl::Status CheckDips(const Faults& faults, const v1::RateLimit& rate) {
+  for (const v1::Dip& dip : rate.dips()) {
+    if (!(dip.from_seconds() >= 0 && dip.from_seconds() <= kMaxRate)) {
+      return faults.Bad("rate.dips.from_seconds", "give 0 to 1e9");
+    }
+    RETURN_IF_ERROR(faults.Positive("rate.dips.for_seconds", dip.for_seconds()));
+    if (!(dip.factor() > 0 && dip.factor() < 1)) {
+      return faults.Bad("rate.dips.factor", "give more than 0, less than 1");
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CompleteRate(const Faults& faults, v1::RateLimit* rate) {
   RETURN_IF_ERROR(faults.Positive("rate.per_hour", rate->per_hour()));
   if (rate->burst() == 0) rate->set_burst(1);
@@ -126,7 +139,7 @@ absl::Status CompleteRate(const Faults& faults, v1::RateLimit* rate) {
   RETURN_IF_ERROR(CheckRefusal(faults, "rate.day_refusal", rate->day_refusal(), "45"));
   if (rate->has_penalty()) RETURN_IF_ERROR(CompletePenalty(faults, rate));
   if (rate->has_growth()) RETURN_IF_ERROR(CompleteGrowth(faults, rate));
-  return absl::OkStatus();
+  return CheckDips(faults, *rate);
 }
 
 absl::Status CompleteMailboxes(const Faults& faults, v1::Mailboxes* boxes) {

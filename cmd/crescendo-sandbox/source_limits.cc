@@ -14,18 +14,27 @@ constexpr double kBadDayFactor = 5;  // Times the share that still makes a good 
 
 SourceLimits::SourceLimits(const v1::RateLimit& config, absl::Time now)
     : config_(config),
+      first_seen_(now),
       rate_per_hour_(config.per_hour()),
       tokens_(config.burst()),
       filled_(now),
       day_(base::DayOf(now, absl::UTCTimeZone())) {}
 
-double SourceLimits::burst() const {
-  return std::max(1.0, config_.burst() * rate_per_hour_ / config_.per_hour());
+double SourceLimits::Trust(absl::Time now) const {
+  for (const v1::Dip& dip : config_.dips()) {
+    const absl::Time from = first_seen_ + absl::Seconds(dip.from_seconds());
+    if (from <= now && now < from + absl::Seconds(dip.for_seconds())) return dip.factor();
+  }
+  return 1;
+}
+
+double SourceLimits::Burst(absl::Time now) const {
+  return std::max(1.0, config_.burst() * Trust(now) * rate_per_hour_ / config_.per_hour());
 }
 
 double SourceLimits::rate_per_hour(absl::Time now) {
   TurnDay(now);
-  return rate_per_hour_;
+  return rate_per_hour_ * Trust(now);
 }
 
 void SourceLimits::TurnDay(absl::Time now) {
@@ -49,7 +58,8 @@ void SourceLimits::TurnDay(absl::Time now) {
 
 void SourceLimits::Refill(absl::Time now) {
   if (now <= filled_) return;
-  tokens_ = std::min(burst(), tokens_ + rate_per_hour_ * absl::ToDoubleHours(now - filled_));
+  const double gained = rate_per_hour_ * Trust(now) * absl::ToDoubleHours(now - filled_);
+  tokens_ = std::min(Burst(now), tokens_ + gained);
   filled_ = now;
 }
 

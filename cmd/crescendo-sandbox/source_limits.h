@@ -1,7 +1,7 @@
 // source_limits.h: the hidden limits a provider keeps for one source IP.
 //
-// Token bucket, quota per 24 hours, penalty box, and a rate that follows reputation from day to day
-// (THROTTLE.md §3, models a to d).
+// Token bucket, quota per 24 hours, penalty box, dips, and a rate that follows reputation from day
+// to day.
 //
 // Units    messages, virtual time; days are UTC.
 // Threads  a value for one thread.
@@ -31,13 +31,16 @@ class SourceLimits {
   double rate_per_hour(absl::Time now);
 
  private:
+  // Of the rate and the burst: less than 1 in a dip.
+  double Trust(absl::Time now) const;
   bool InBox(absl::Time now);
   void Strike(absl::Time now);
   void Refill(absl::Time now);
   void TurnDay(absl::Time now);
-  double burst() const;
+  double Burst(absl::Time now) const;
 
   const v1::RateLimit& config_;
+  const absl::Time first_seen_;
   double rate_per_hour_;
   double tokens_;
   absl::Time filled_;

@@ -196,6 +196,19 @@ TEST(Growth, FollowsGoodAndBadDays) {
   EXPECT_EQ(Accepted(sandbox, 12), 10);
 }
 
+TEST(Dip, TrustsLessForAWhile) {
+  Sandbox sandbox(
+      OneProvider("rate { per_hour: 10 burst: 10 dips { from_seconds: 36000 for_seconds: 7200 "
+                  "factor: 0.2 } }"));
+  EXPECT_EQ(Accepted(sandbox, 12), 10);
+  sandbox.clock().Advance(absl::Hours(10));
+  EXPECT_EQ(Accepted(sandbox, 12), 2) << "the burst is a fifth";
+  sandbox.clock().Advance(absl::Hours(1));
+  EXPECT_EQ(Accepted(sandbox, 12), 2) << "and so is the rate";
+  sandbox.clock().Advance(absl::Hours(1));
+  EXPECT_EQ(Accepted(sandbox, 12), 10);
+}
+
 TEST(ConnectionLimit, RefusesAtTheBannerAndCountsThoseOpen) {
   Sandbox sandbox(
       OneProvider("connections { per_ip: 2 refusal { lines: '421 RP-003 too many' } }"));

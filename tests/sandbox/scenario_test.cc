@@ -83,6 +83,8 @@ TEST(Scenario, NamesWhatIsWrong) {
                 "rate.penalty.strikes"},
            Case{"+ rate { per_hour: 1 growth { per_good_day: 0.5 max_per_hour: 2 } } }",
                 "rate.growth.per_good_day"},
+           Case{"+ rate { per_hour: 1 dips { for_seconds: 1 factor: 1 } } }", "rate.dips.factor"},
+           Case{"+ rate { per_hour: 1 dips { factor: 0.5 } } }", "rate.dips.for_seconds"},
            Case{"+ greylist { delay_seconds: 1 share: 1.5 } }",
                 "greylist.share: 1.5 is not a share"},
            Case{"+ greylist { delay_seconds: 1 refusal { lines: '550 no' } } }",
