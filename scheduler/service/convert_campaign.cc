@@ -1,0 +1,169 @@
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
+#include "scheduler/base/status_macros.h"
+#include "scheduler/core/engagement.h"
+#include "scheduler/service/convert.h"
+#include "scheduler/service/names.h"
+
+namespace crescendo::service {
+namespace {
+
+constexpr int kMostVariables = 64;
+constexpr int64_t kMostSignals = 1'000'000;
+
+absl::StatusOr<absl::Duration> LifetimeFrom(const v1::Campaign& proto) {
+  if (!proto.has_lifetime()) return Campaign().lifetime;
+  return DurationFrom("campaign.lifetime", proto.lifetime());
+}
+
+absl::StatusOr<int64_t> SignalCount(absl::string_view field, int64_t count) {
+  if (count < 0 || count > kMostSignals) {
+    return Fault(field, absl::StrCat("is ", count, "; it must be 0 to ", kMostSignals));
+  }
+  return count;
+}
+
+absl::StatusOr<EngagementSignals> SignalsFrom(const v1::EngagementSignals& proto) {
+  EngagementSignals signals;
+  if (proto.has_last_click_time()) {
+    ASSIGN_OR_RETURN(signals.last_click_time,
+                     TimeFrom("signals.last_click_time", proto.last_click_time()));
+  }
+  if (proto.has_last_open_time()) {
+    ASSIGN_OR_RETURN(signals.last_open_time,
+                     TimeFrom("signals.last_open_time", proto.last_open_time()));
+  }
+  if (proto.has_subscribe_time()) {
+    ASSIGN_OR_RETURN(signals.subscribe_time,
+                     TimeFrom("signals.subscribe_time", proto.subscribe_time()));
+  }
+  ASSIGN_OR_RETURN(signals.click_count, SignalCount("signals.click_count", proto.click_count()));
+  ASSIGN_OR_RETURN(signals.open_count, SignalCount("signals.open_count", proto.open_count()));
+  return signals;
+}
+
+absl::Status CheckVariableName(absl::string_view name) {
+  const bool good = !name.empty() && name.size() <= 64 && !absl::StrContains(name, "}}") &&
+                    std::none_of(name.begin(), name.end(), [](char c) {
+                      return static_cast<unsigned char>(c) <= ' ' || c == 0x7f;
+                    });
+  if (good) return absl::OkStatus();
+  return Fault("variables", absl::StrCat("has the name ", Quoted(name),
+                                         "; use 1 to 64 bytes without blanks, controls and }}"));
+}
+
+}  // namespace
+
+v1::Campaign ToProto(const Campaign& campaign) {
+  v1::Campaign proto;
+  proto.set_name(NameOf(campaign.id));
+  proto.set_pool(NameOf(campaign.pool));
+  proto.set_from_name(campaign.from_name);
+  proto.set_from_address(campaign.from_address);
+  proto.set_return_path(campaign.return_path);
+  proto.set_subject(campaign.subject);
+  proto.set_text_body(campaign.text_body);
+  proto.set_html_body(campaign.html_body);
+  proto.set_list_unsubscribe(campaign.list_unsubscribe);
+  *proto.mutable_lifetime() = ToProto(campaign.lifetime);
+  proto.set_state(EnumNamed<v1::Campaign::State>(CampaignStateName(campaign.state)));
+  proto.set_state_reason(campaign.state_reason);
+  proto.mutable_counts();
+  SetTime(campaign.create_time, &proto, &v1::Campaign::mutable_create_time);
+  proto.set_etag(EtagOf(campaign.revision));
+  return proto;
+}
+
+v1::Campaign::Counts ToProto(const CampaignCounts& counts) {
+  v1::Campaign::Counts proto;
+  proto.set_queued(counts.queued);
+  proto.set_claimed(counts.claimed);
+  proto.set_in_doubt(counts.in_doubt);
+  proto.set_deferred(counts.deferred);
+  proto.set_accepted(counts.accepted);
+  proto.set_bounced(counts.bounced);
+  proto.set_expired(counts.expired);
+  proto.set_suppressed(counts.suppressed);
+  proto.set_cancelled(counts.cancelled);
+  proto.set_total(counts.total());
+  return proto;
+}
+
+absl::StatusOr<Campaign> CampaignFrom(const std::string& id, const v1::Campaign& proto) {
+  Campaign campaign;
+  campaign.id = CampaignId(id);
+  ASSIGN_OR_RETURN(campaign.pool, ParsePool("campaign.pool", proto.pool()));
+  campaign.from_name = proto.from_name();
+  campaign.from_address = proto.from_address();
+  campaign.return_path = proto.return_path();
+  campaign.subject = proto.subject();
+  campaign.text_body = proto.text_body();
+  campaign.html_body = proto.html_body();
+  campaign.list_unsubscribe = proto.list_unsubscribe();
+  ASSIGN_OR_RETURN(campaign.lifetime, LifetimeFrom(proto));
+  return campaign;
+}
+
+absl::StatusOr<Campaign> Merged(Campaign campaign, const v1::Campaign& proto,
+                                const UpdateMask& mask) {
+  if (campaign.state == CampaignState::kCancelled) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(NameOf(campaign.id), " is CANCELLED, which is final; nothing of it changes"));
+  }
+  if (mask.Has("lifetime")) {
+    ASSIGN_OR_RETURN(campaign.lifetime, LifetimeFrom(proto));
+  }
+  if (campaign.state != CampaignState::kDraft) {
+    if (mask.everything()) return campaign;
+    for (const std::string& field : mask.fields()) {
+      if (field == "lifetime") continue;
+      return absl::FailedPreconditionError(
+          absl::StrCat(field, " may change while the campaign is a DRAFT only; ",
+                       NameOf(campaign.id), " is ", CampaignStateName(campaign.state)));
+    }
+    return campaign;
+  }
+  if (mask.Has("pool")) {
+    ASSIGN_OR_RETURN(campaign.pool, ParsePool("campaign.pool", proto.pool()));
+  }
+  if (mask.Has("from_name")) campaign.from_name = proto.from_name();
+  if (mask.Has("from_address")) campaign.from_address = proto.from_address();
+  if (mask.Has("return_path")) campaign.return_path = proto.return_path();
+  if (mask.Has("subject")) campaign.subject = proto.subject();
+  if (mask.Has("text_body")) campaign.text_body = proto.text_body();
+  if (mask.Has("html_body")) campaign.html_body = proto.html_body();
+  if (mask.Has("list_unsubscribe")) campaign.list_unsubscribe = proto.list_unsubscribe();
+  return campaign;
+}
+
+absl::StatusOr<ports::AppendRecipients::Row> RecipientFrom(const v1::RecipientInput& proto,
+                                                           absl::Time as_of) {
+  ports::AppendRecipients::Row row;
+  ASSIGN_OR_RETURN(row.address, NormaliseAddress(proto.address()));
+  if (proto.has_score()) {
+    row.score = proto.score();
+    // Written so that NaN fails too.
+    if (!(row.score >= 0 && row.score <= 1)) {
+      return Fault("score", absl::StrCat("is ", row.score, "; it must be 0 to 1"));
+    }
+  } else {
+    ASSIGN_OR_RETURN(const EngagementSignals signals, SignalsFrom(proto.signals()));
+    row.score = core::EngagementScore(signals, as_of);
+  }
+  if (proto.variables_size() > kMostVariables) {
+    return Fault("variables", absl::StrCat("has ", proto.variables_size(), " entries; at most ",
+                                           kMostVariables));
+  }
+  for (const auto& [name, value] : proto.variables()) {
+    RETURN_IF_ERROR(CheckVariableName(name));
+    row.variables.emplace_back(name, value);
+  }
+  // The map has no order; what is stored shall not depend on it.
+  std::sort(row.variables.begin(), row.variables.end());
+  return row;
+}
+
+}  // namespace crescendo::service
