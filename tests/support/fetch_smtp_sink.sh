@@ -18,7 +18,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 unpack() {
-  (cd "$work" && apt-get download -q "$1" >&2)
+  # A machine whose list of packages is missing or old needs it first.
+  (cd "$work" && { apt-get download -q "$1" >&2 || { apt-get update -q >&2 && apt-get download -q "$1" >&2; }; })
   mkdir -p "$work/tree"
   dpkg -x "$work/$1"_*.deb "$work/tree"
 }
