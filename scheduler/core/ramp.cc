@@ -24,8 +24,9 @@ bool IsLastStep(const Plan& plan, const PlanDay& day) {
 }
 
 std::string Share(int64_t accepted, int64_t attainable) {
-  const double percent = attainable > 0 ? 100.0 * accepted / attainable : 0;
-  return absl::StrFormat("%d of %d accepted (%.0f %%)", accepted, attainable, percent);
+  // Rounded down, so that "90 %" is never said of a day that is repeated for being under it.
+  const int64_t percent = attainable > 0 ? 100 * accepted / attainable : 0;
+  return absl::StrFormat("%d of %d accepted (%d %%)", accepted, attainable, percent);
 }
 
 }  // namespace

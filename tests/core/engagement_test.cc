@@ -1,0 +1,117 @@
+#include "scheduler/core/engagement.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "scheduler/base/random.h"
+
+namespace crescendo::core {
+namespace {
+
+const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
+constexpr absl::Duration kDay = absl::Hours(24);
+
+EngagementSignals Clicked(absl::Duration ago, int64_t count = 1) {
+  EngagementSignals signals;
+  signals.last_click_time = kNow - ago;
+  signals.click_count = count;
+  return signals;
+}
+EngagementSignals Opened(absl::Duration ago, int64_t count = 1) {
+  EngagementSignals signals;
+  signals.last_open_time = kNow - ago;
+  signals.open_count = count;
+  return signals;
+}
+EngagementSignals Subscribed(absl::Duration ago) {
+  EngagementSignals signals;
+  signals.subscribe_time = kNow - ago;
+  return signals;
+}
+
+TEST(Engagement, TheMoreEngagedScoresHigher) {
+  struct Case {
+    const char* name;
+    EngagementSignals more, less;
+  };
+  for (const Case& c : {Case{"a click outweighs an open", Clicked(kDay), Opened(kDay)},
+                        Case{"a click of last month outweighs an open of last month",
+                             Clicked(30 * kDay), Opened(30 * kDay)},
+                        Case{"an open outweighs a subscription", Opened(kDay), Subscribed(kDay)},
+                        Case{"a subscription outweighs nothing", Subscribed(300 * kDay), {}},
+                        Case{"newer outweighs older", Clicked(kDay), Clicked(2 * kDay)},
+                        Case{"ten clicks outweigh one", Clicked(kDay, 10), Clicked(kDay)},
+                        Case{"a click of today outweighs a hundred of last year", Clicked(kDay),
+                             Clicked(365 * kDay, 100)}}) {
+    SCOPED_TRACE(c.name);
+    EXPECT_GT(EngagementScore(c.more, kNow), EngagementScore(c.less, kNow));
+  }
+  EXPECT_EQ(EngagementScore({}, kNow), 0);
+}
+
+// Only new engagement re-ranks: a score computed at import stays good.
+TEST(Engagement, TheOrderDoesNotDependOnWhenItIsComputed) {
+  base::Random random(21);
+  std::vector<EngagementSignals> people;
+  for (int i = 0; i < 300; ++i) {
+    EngagementSignals signals;
+    const auto ago = [&] { return kNow - kDay * random.Between(0, 400); };
+    if (random.Unit() < 0.5) signals.last_click_time = ago();
+    if (random.Unit() < 0.7) signals.last_open_time = ago();
+    if (random.Unit() < 0.9) signals.subscribe_time = ago();
+    signals.click_count = static_cast<int64_t>(random.Below(50));
+    signals.open_count = static_cast<int64_t>(random.Below(500));
+    people.push_back(signals);
+  }
+  for (size_t i = 1; i < people.size(); ++i) {
+    const bool now = EngagementScore(people[i], kNow) > EngagementScore(people[i - 1], kNow);
+    const absl::Time later = kNow + 90 * kDay;
+    EXPECT_EQ(now, EngagementScore(people[i], later) > EngagementScore(people[i - 1], later)) << i;
+  }
+}
+
+TEST(Engagement, AnyInputGivesAScoreInItsRange) {
+  struct Case {
+    const char* name;
+    EngagementSignals signals;
+  };
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  EngagementSignals everything = Clicked(absl::ZeroDuration(), kMost);
+  everything.last_open_time = everything.subscribe_time = kNow;
+  everything.open_count = kMost;
+  EngagementSignals counts_only;
+  counts_only.click_count = 1'000'000;
+  counts_only.open_count = 1'000'000;
+  EngagementSignals distant = Clicked(absl::ZeroDuration());
+  distant.last_click_time = absl::InfinitePast();
+  distant.subscribe_time = absl::UnixEpoch();
+  for (const Case& c :
+       {Case{"nothing", {}}, Case{"everything, all the time", everything},
+        Case{"counts without a time", counts_only}, Case{"times without a count", Clicked(kDay, 0)},
+        Case{"a negative count", Clicked(kDay, -5)}, Case{"long ago", distant},
+        Case{"in the future", Clicked(-30 * kDay)}}) {
+    SCOPED_TRACE(c.name);
+    const double score = EngagementScore(c.signals, kNow);
+    EXPECT_TRUE(std::isfinite(score));
+    EXPECT_GE(score, 0);
+    EXPECT_LT(score, 1);
+  }
+  EXPECT_EQ(EngagementScore(counts_only, kNow), 0) << "without a time nobody knows how old it is";
+  EXPECT_EQ(EngagementScore(Clicked(-30 * kDay), kNow),
+            EngagementScore(Clicked(absl::ZeroDuration()), kNow))
+      << "the future counts as now";
+  EXPECT_EQ(EngagementScore(Clicked(kDay, -5), kNow), EngagementScore(Clicked(kDay, 1), kNow));
+}
+
+TEST(Engagement, AClickAMonthAgoAndAFewOpensIsAboutTheMiddle) {
+  EngagementSignals signals = Clicked(30 * kDay);
+  signals.last_open_time = kNow - 30 * kDay;
+  signals.open_count = 3;
+  EXPECT_NEAR(EngagementScore(signals, kNow), 0.67, 0.1);
+}
+
+}  // namespace
+}  // namespace crescendo::core
