@@ -5,14 +5,19 @@
 // that fails leaves no trace and does not touch its neighbours.
 //
 // Errors   of one write (WriteResult.status):
-//            NOT_FOUND           what it names does not exist
+//            NOT_FOUND           what it names does not exist (also the delivery of an event, the
+//                                IPs of a pool, the IP of a plan, the pool of a campaign)
 //            ALREADY_EXISTS      create of an id that is taken
 //            ABORTED             the record's revision is not the expected one: read again
 //            FAILED_PRECONDITION the state forbids it (settle of what is not claimed …)
-//            INVALID_ARGUMENT    a request_id or chunk number used again with another body
+//            INVALID_ARGUMENT    a request_id or chunk number used again with another body; a row
+//                                or a state that can never be stored
 //          of Commit itself, nothing of the group applied:
 //            RESOURCE_EXHAUSTED  disk full: try again later
-//            DATA_LOSS           an I/O error or failed sync: stop acknowledging, end the process
+//            DATA_LOSS           an I/O error or failed sync: stop acknowledging, end the process;
+//                                every later call answers so too
+//            INTERNAL            our bug
+// Units    times are kept to the microsecond.
 // Threads  one thread calls everything; the engine's committer owns it.
 #pragma once
 
@@ -43,7 +48,7 @@ struct RequestKey {
 
 // Stores a record: creates it when record.revision == 0, else replaces the one with exactly that
 // revision. The result's record has the new revision (and for a campaign its key). `events` are
-// appended with it.
+// appended with it. A request_id that was answered before gets the record as it is now (AIP-155).
 template <class Record>
 struct Put {
   Record record;
@@ -90,8 +95,9 @@ struct AppendOutcome {
 };
 
 // Takes deliveries out of the queue for a lane, each with a slot of that plan day.
-// A delivery that is not queued or deferred any more, or whose address has been suppressed, is left
-// out of the result (the latter becomes kSuppressed).
+// A delivery that does not exist, is not queued or deferred any more or is of a cancelled campaign
+// is left out of the result; so is one whose address has been suppressed, which becomes
+// kSuppressed.
 struct Claim {
   Lane lane;
   absl::CivilDay day;
@@ -106,7 +112,9 @@ struct ClaimedDelivery {
   int attempts = 0;  // That ended before this one.
 };
 
-// Puts claimed deliveries back as they were: nothing was attempted, the slots return.
+// Puts claimed deliveries back as they were: nothing was attempted, the slots return. All or none:
+// FAILED_PRECONDITION when one is not claimed by this lane on this day. One whose campaign was
+// cancelled meanwhile waits for another CancelDeliveries.
 struct Release {
   Lane lane;
   absl::CivilDay day;
@@ -114,8 +122,8 @@ struct Release {
 };
 
 // Records how an attempt ended: the delivery, the ledger, the event and the suppression, together.
-// REQUIRES: the delivery is claimed (else FAILED_PRECONDITION: an outcome is never overwritten,
-// L7).
+// REQUIRES: the delivery is claimed by this lane on claim_day (else FAILED_PRECONDITION: an outcome
+// is never overwritten, L7).
 struct Settle {
   enum class Slot { kAccepted, kRefused, kInDoubt, kDeferred };
   DeliveryId delivery;
@@ -130,12 +138,14 @@ struct Settle {
   EgressIpId pinned_ip;  // For kDeferred: retry from here only. "": any.
   std::optional<ReplyCategory> category;
   std::string reply;
-  std::optional<SuppressionReason> suppress;  // Adds the address, and ends its other deliveries.
+  // Adds the address, unless it is suppressed already, and ends its other deliveries that wait.
+  std::optional<SuppressionReason> suppress;
   std::vector<Event> events;  // Their `address` is filled in by the store when it is empty.
   absl::Time now;
 };
 
-// Ends a delivery that is not claimed: expired, or resolved from in doubt, by an operator.
+// Ends a delivery that is not claimed: expired, or resolved from in doubt, by an operator. The
+// state is a final one.
 struct EndDelivery {
   DeliveryId delivery;
   DeliveryState state = DeliveryState::kExpired;

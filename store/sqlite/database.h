@@ -27,8 +27,8 @@ struct sqlite3_stmt;
 namespace crescendo::store {
 
 struct DatabaseOptions {
-  int cache_mib = 64;           // Page cache. Range: [1, 65536].
-  int checkpoint_pages = 4096;  // WAL pages of 4 KiB that cause a checkpoint. Range: [1, 1000000].
+  int cache_mib = 256;           // Page cache. Range: [1, 65536].
+  int checkpoint_pages = 16384;  // WAL pages of 4 KiB that cause a checkpoint. Range: [1, 1000000].
 };
 
 // What an SQLite error means for the caller. `system_errno`: of the failed call, 0 if unknown.

@@ -102,11 +102,11 @@ absl::Status Deliveries::Apply(const ports::AppendRecipients& append, ports::Wri
   if (!result->status.ok()) return absl::OkStatus();
 
   outcome.queued.reserve(append.rows.size());
+  int64_t newest = 0;
   for (const auto& row : append.rows) {
-    RETURN_IF_ERROR(AppendRow(row, *campaign, append.now, &outcome));
+    RETURN_IF_ERROR(AppendRow(row, *campaign, append.now, &outcome, &newest));
   }
   if (const int64_t stored = outcome.added + outcome.suppressed; stored > 0) {
-    const int64_t newest = database_->last_insert_id();
     RETURN_IF_ERROR(extend_range_.Run(key, newest - stored + 1, newest));
     tally_->Add(key, DeliveryState::kQueued, outcome.added);
     tally_->Add(key, DeliveryState::kSuppressed, outcome.suppressed);
@@ -120,7 +120,7 @@ absl::Status Deliveries::Apply(const ports::AppendRecipients& append, ports::Wri
 
 absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
                                    const CampaignInfo& campaign, absl::Time now,
-                                   ports::AppendOutcome* outcome) {
+                                   ports::AppendOutcome* outcome, int64_t* newest) {
   const absl::string_view name = DomainOf(row.address);
   ASSIGN_OR_RETURN(const Names::DomainNumber domain, names_->Domain(name));
   if (domain.is_new) outcome->new_domains.emplace_back(domain.key, name);
@@ -131,12 +131,15 @@ absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
                            now, row.address, BlobOrNull{variables}));
   if (database_->changes() == 0) {
     ++outcome->duplicates;
-  } else if (suppressed) {
+    return absl::OkStatus();
+  }
+  *newest = database_->last_insert_id();
+  if (suppressed) {
     ++outcome->suppressed;
   } else {
     ++outcome->added;
     QueuedDelivery& queued = outcome->queued.emplace_back();
-    queued.id = DeliveryId(database_->last_insert_id());
+    queued.id = DeliveryId(*newest);
     queued.campaign = campaign.key;
     queued.domain = DomainKey(domain.key);
     queued.score = row.score;

@@ -54,8 +54,9 @@ class Deliveries {
   };
   absl::StatusOr<std::optional<Row>> Find(DeliveryId id);
 
+  // `newest`: the delivery's id, if one was stored.
   absl::Status AppendRow(const ports::AppendRecipients::Row& row, const CampaignInfo& campaign,
-                         absl::Time now, ports::AppendOutcome* outcome);
+                         absl::Time now, ports::AppendOutcome* outcome, int64_t* newest);
   absl::Status SettleRow(const ports::Settle& settle, Row* row);
   absl::Status End(const Row& row, DeliveryState state);
   absl::StatusOr<std::optional<SuppressionReason>> SuppressedFor(const std::string& address);

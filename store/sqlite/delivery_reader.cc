@@ -187,9 +187,9 @@ absl::StatusOr<std::vector<Delivery>> DeliveryReader::List(const ports::Delivery
   }
   Statement read(database_, CRESCENDO_DELIVERY_COLUMNS
                  "FROM campaign_counts n JOIN deliveries d"
-                 " ON d.id BETWEEN n.first_delivery AND n.last_delivery"
+                 " ON d.id BETWEEN max(n.first_delivery, ?1 + 1) AND n.last_delivery"
                  " LEFT JOIN claims c ON c.delivery = d.id"
-                 " WHERE n.campaign = ?2 AND d.campaign = ?2 AND d.id > ?1"
+                 " WHERE n.campaign = ?2 AND d.campaign = ?2"
                  " AND (?4 IS NULL OR now_state = ?4) ORDER BY d.id LIMIT ?3");
   return ReadDeliveries(read.Query(after.value(), campaign, limit, state));
 }

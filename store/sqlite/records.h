@@ -58,7 +58,7 @@ class Records {
   template <class Record>
   absl::Status Replay(const ports::Put<Record>& put, ports::WriteResult* result, bool* done);
   absl::StatusOr<std::optional<int64_t>> Revision(RecordKind kind, const std::string& id);
-  // `column` of the row of `table` with that key; nullopt: no row.
+  // What `statement` finds for `key`; nullopt: no row.
   absl::StatusOr<std::optional<std::string>> Lookup(Statement* statement, const std::string& key);
 
   absl::Status CheckReferences(const EgressIp& ip, absl::Status* fault);

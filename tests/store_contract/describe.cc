@@ -48,8 +48,8 @@ std::string Line(const PlanDay& day) {
                       day.egress_ip.text(), " ", day.cap, " ", DayDecisionName(day.decision));
 }
 std::string Line(const LaneRecord& lane) {
-  return absl::StrCat("lane ", Text(lane.lane), " ", lane.paused, " ", Text(lane.stopped_until),
-                      " ", lane.rate_per_hour);
+  return absl::StrCat("lane ", Text(lane.lane), " ", lane.paused, lane.blocked, " ",
+                      lane.stop_count, " ", Text(lane.stopped_until), " ", lane.rate_per_hour);
 }
 std::string Line(const LedgerRow& row) {
   return absl::StrCat("ledger ", Text(row.lane), " ", base::FormatDay(row.day), " c", row.claimed,

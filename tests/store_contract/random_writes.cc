@@ -110,6 +110,8 @@ ports::Write RandomWrites::PutRecord(const ports::Directory& directory) {
       LaneRecord lane;
       lane.lane = AnyLane();
       lane.paused = OneIn(2);
+      lane.blocked = OneIn(2);
+      lane.stop_count = static_cast<int>(Below(5));
       if (OneIn(2)) lane.stopped_until = Time();
       if (OneIn(9)) lane.stopped_until = absl::InfiniteFuture();
       lane.rate_per_hour = random_.Unit() * 1000;

@@ -68,6 +68,25 @@ void CreateCampaign(ports::Store& store) {
   ASSERT_TRUE(CommitOne(store, NewCampaign("spring", "main")).status.ok());
 }
 
+// What no test of ours would notice until the power fails.
+TEST(SqliteStore, SyncsEveryCommitOfAnExclusiveWal) {
+  TempFolder folder;
+  auto database = Database::Open(folder.Path("crescendo.db"), {});
+  ASSERT_TRUE(database.ok()) << database.status();
+  ASSERT_TRUE(Migrate(database->get(), AllMigrations()).ok());
+  const auto text = [&](const char* sql) {
+    Statement pragma(database->get(), sql);
+    Rows rows = pragma.Query();
+    return rows.Next() ? rows.String(0) : "";
+  };
+  EXPECT_EQ(text("PRAGMA journal_mode"), "wal");
+  EXPECT_EQ(text("PRAGMA synchronous"), "2") << "FULL";
+  EXPECT_EQ(text("PRAGMA locking_mode"), "exclusive");
+  EXPECT_EQ(text("PRAGMA mmap_size"), "0");
+  EXPECT_EQ(text("PRAGMA foreign_keys"), "1");
+  EXPECT_EQ(text("PRAGMA wal_autocheckpoint"), "0") << "its errors would be lost";
+}
+
 TEST(SqliteStore, RefusesASecondOwner) {
   TempFolder folder;
   const std::string path = folder.Path("crescendo.db");
