@@ -169,7 +169,7 @@ absl::Status CompleteMailboxes(const Faults& faults, v1::Mailboxes* boxes) {
                            {"450 4.2.1 The user you are trying to contact is receiving mail at a "
                             "rate that prevents additional messages from being delivered"}));
   return Complete(faults, "mailboxes.policy", boxes->mutable_policy(),
-                  {"550 5.7.1 Message rejected due to content restrictions"});
+                  {"550 5.7.1 Message rejected as spam by Content Filtering"});
 }
 
 absl::Status CompleteTrouble(const Faults& faults, v1::Trouble* trouble) {
