@@ -39,19 +39,26 @@ Connection::Connection(asio::ip::tcp::socket socket, asio::ssl::context* tls, Re
 
 void Connection::Stop() {
   stopped_ = true;
-  watchdog_.cancel();
+  Disarm();
   asio::error_code ignored;
   socket_.cancel(ignored);
 }
 
+void Connection::Disarm() {
+  ++armed_;
+  watchdog_.cancel();
+}
+
 void Connection::Arm(absl::Duration limit) {
   watchdog_.expires_after(absl::ToChronoNanoseconds(limit));
-  watchdog_.async_wait([this, alive = std::weak_ptr<bool>(alive_)](asio::error_code error) {
-    if (error || alive.expired()) return;
-    timed_out_ = true;
-    asio::error_code ignored;
-    socket_.cancel(ignored);
-  });
+  // A handler that was queued when it was disarmed comes without an error.
+  watchdog_.async_wait(
+      [this, armed = ++armed_, alive = std::weak_ptr<bool>(alive_)](asio::error_code error) {
+        if (error || alive.expired() || armed != armed_) return;
+        timed_out_ = true;
+        asio::error_code ignored;
+        socket_.cancel(ignored);
+      });
 }
 
 awaitable<size_t> Connection::Read(absl::Duration limit) {
@@ -67,7 +74,7 @@ awaitable<size_t> Connection::Read(absl::Duration limit) {
     got = co_await socket_.async_read_some(asio::buffer(buffer_),
                                            redirect_error(use_awaitable, error));
   }
-  watchdog_.cancel();
+  Disarm();
   co_return error ? 0 : got;
 }
 
@@ -80,7 +87,7 @@ awaitable<bool> Connection::Write(std::string bytes) {
   } else {
     co_await asio::async_write(socket_, asio::buffer(bytes), redirect_error(use_awaitable, error));
   }
-  watchdog_.cancel();
+  Disarm();
   co_return !error;
 }
 
@@ -90,7 +97,7 @@ awaitable<bool> Connection::ShakeHands() {
   asio::error_code error;
   co_await tls_->async_handshake(asio::ssl::stream_base::server,
                                  redirect_error(use_awaitable, error));
-  watchdog_.cancel();
+  Disarm();
   if (!error) session_.TlsStarted();
   co_return !error;
 }
@@ -130,7 +137,7 @@ awaitable<void> Connection::CloseGently() {
     Arm(kCloseLimit);
     asio::error_code ignored;
     co_await tls_->async_shutdown(redirect_error(use_awaitable, ignored));
-    watchdog_.cancel();
+    Disarm();
     tls_.reset();
   }
   // Closing with unread bytes would reset the connection, and could destroy our last reply before

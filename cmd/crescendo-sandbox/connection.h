@@ -3,6 +3,8 @@
 // Only server.cc includes this.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,11 +40,13 @@ class Connection {
   asio::awaitable<bool> ShakeHands();
   asio::awaitable<void> Wait(absl::Duration real);
   void Arm(absl::Duration limit);
+  void Disarm();
 
   asio::ip::tcp::socket socket_;
   asio::ssl::context* const tls_context_;
   std::optional<asio::ssl::stream<asio::ip::tcp::socket&>> tls_;
   asio::steady_timer watchdog_;
+  int64_t armed_ = 0;            // Counts Arm and Disarm.
   std::shared_ptr<bool> alive_;  // What the watchdog may still touch.
   const base::Clock* const clock_;
   const ServerOptions options_;

@@ -1,5 +1,7 @@
 #include "cmd/crescendo-sandbox/csv.h"
 
+#include <algorithm>
+
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"

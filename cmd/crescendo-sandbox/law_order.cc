@@ -40,7 +40,7 @@ absl::flat_hash_map<std::string, const LedgerRecord*> FirstOfEach(
 }
 
 std::string Describe(const First& worse, const First& better) {
-  return absl::StrFormat("%s x %s: %s (score %.6f) at %s, before %s (score %.6f) at %s",
+  return absl::StrFormat("%s x %s: %s (score %.6g) at %s, before %s (score %.6g) at %s",
                          worse.record->source_ip, worse.record->provider, worse.record->rcpt_to,
                          worse.score, FormatTimestamp(worse.record->start), better.record->rcpt_to,
                          better.score, FormatTimestamp(better.record->start));

@@ -197,7 +197,10 @@ absl::StatusOr<std::optional<LedgerRecord>> LedgerReader::Next() {
     taken_ = 0;
     const size_t old_size = buffer_.size();
     buffer_.resize(old_size + kReadBytes);
-    const ssize_t got = read(fd_, buffer_.data() + old_size, kReadBytes);
+    ssize_t got;
+    do {
+      got = read(fd_, buffer_.data() + old_size, kReadBytes);
+    } while (got < 0 && errno == EINTR);
     buffer_.resize(old_size + (got > 0 ? static_cast<size_t>(got) : 0));
     if (got < 0) return absl::UnavailableError(absl::StrCat("ledger: ", std::strerror(errno)));
     if (got == 0) return std::optional<LedgerRecord>();

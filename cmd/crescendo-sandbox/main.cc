@@ -15,6 +15,8 @@
 #include "cmd/crescendo-sandbox/verify.h"
 #include "scheduler/base/real_clock.h"
 #include "scheduler/base/status_macros.h"
+#include "spdlog/sinks/stdout_sinks.h"
+#include "spdlog/spdlog.h"
 
 namespace crescendo::sandbox {
 namespace {
@@ -139,6 +141,7 @@ void AddTable(CLI::App* app, int* exit_code) {
 }
 
 int Main(int argc, char** argv) {
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("crescendo-sandbox"));
   CLI::App app("Receiving providers on loopback, and the proof of what reached them");
   app.require_subcommand(1);
   int exit_code = 0;

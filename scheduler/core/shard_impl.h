@@ -117,7 +117,9 @@ class Shard::Impl {
   void SettleLost(ConnectionState& connection, const Flight& flight, const std::string& detail,
                   bool local_failure);
   ports::Settle NewSettle(const LaneBook& lane, const Flight& flight);
-  void Retry(LaneBook& lane, const Flight& flight, ports::Settle settle, ReplyCategory category);
+  // `least`: the wait that the reply itself asked for.
+  void Retry(LaneBook& lane, const Flight& flight, ports::Settle settle, ReplyCategory category,
+             absl::Duration least);
   void Finish(LaneBook& lane, ports::Settle settle, EventType type);
   void React(LaneBook& lane, const Classification& meaning, const Reply& reply,
              CampaignKey campaign);

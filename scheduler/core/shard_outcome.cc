@@ -175,7 +175,10 @@ void Shard::Impl::SettleReply(ConnectionState& connection, const Flight& flight,
         HostState& host = hosts_[connection.host.name];
         if (++host.failures >= kHostFailures) HostFailed(connection.host, settle.reply);
       }
-      Retry(lane, flight, std::move(settle), meaning.category);
+      const bool own =
+          meaning.scope == ReplyScope::kRecipient || meaning.scope == ReplyScope::kMessage;
+      Retry(lane, flight, std::move(settle), meaning.category,
+            own ? meaning.stop_for : absl::ZeroDuration());
       return;
     }
     case Disposition::kSoftBounce:
@@ -194,14 +197,14 @@ void Shard::Impl::SettleReply(ConnectionState& connection, const Flight& flight,
 }
 
 void Shard::Impl::Retry(LaneBook& lane, const Flight& flight, ports::Settle settle,
-                        ReplyCategory category) {
+                        ReplyCategory category, absl::Duration least) {
   Flight again = flight;
   ++again.tried.attempts;
   if (again.tried.first_attempt_time == absl::InfinitePast())
     again.tried.first_attempt_time = now_.wall;
   const Campaign& campaign = CampaignOf(flight.ranked.campaign).campaign;
-  const absl::Time at =
-      now_.wall + RetryDelay(options_.retry, category, again.tried.attempts, random_);
+  const absl::Time at = now_.wall + std::max(least, RetryDelay(options_.retry, category,
+                                                               again.tried.attempts, random_));
   if (settle.slot != ports::Settle::Slot::kInDoubt) settle.slot = ports::Settle::Slot::kDeferred;
   if (at > again.tried.first_attempt_time + campaign.lifetime) {
     // Its time is over. A mailbox that stayed full is a soft bounce, the rest has expired.
@@ -228,7 +231,7 @@ void Shard::Impl::SettleInDoubt(ConnectionState& connection, const Flight& fligh
   settle.slot = ports::Settle::Slot::kInDoubt;
   settle.reply = Cut(detail);
   if (options_.in_doubt == InDoubtPolicy::kRetry) {
-    Retry(lane, flight, std::move(settle), ReplyCategory::kOtherTemporary);
+    Retry(lane, flight, std::move(settle), ReplyCategory::kOtherTemporary, absl::ZeroDuration());
     return;
   }
   settle.state = DeliveryState::kInDoubt;
@@ -244,7 +247,7 @@ void Shard::Impl::SettleLost(ConnectionState& connection, const Flight& flight,
   ports::Settle settle = NewSettle(lane, flight);
   settle.category = ReplyCategory::kTemporarySystem;
   settle.reply = Cut(detail);
-  Retry(lane, flight, std::move(settle), ReplyCategory::kTemporarySystem);
+  Retry(lane, flight, std::move(settle), ReplyCategory::kTemporarySystem, absl::ZeroDuration());
 }
 
 // --- Reactions
@@ -311,13 +314,14 @@ void Shard::Impl::ReactAtLane(LaneBook& lane, const Classification& meaning, con
     lane.local_fault = text;
     return;
   }
+  const absl::Duration own =
+      AboutRate(meaning.category) ? provider.rate_limit_stop : provider.block_stop;
+  // What the reply or its rule states is better known than the provider's usual wait.
+  const absl::Duration stop = meaning.stop_for > absl::ZeroDuration() ? meaning.stop_for : own;
   if (AboutRate(meaning.category)) {
-    change =
-        lane.throttle.OnRateLimited(now_.wall, std::max(meaning.stop_for, provider.rate_limit_stop),
-                                    in_use, text, options_.throttle);
+    change = lane.throttle.OnRateLimited(now_.wall, stop, in_use, text, options_.throttle);
   } else {
-    change = lane.throttle.OnBlocked(now_.wall, std::max(meaning.stop_for, provider.block_stop),
-                                     in_use, text, options_.throttle);
+    change = lane.throttle.OnBlocked(now_.wall, stop, in_use, text, options_.throttle);
   }
   if (change != Throttle::Change::kStopped) return;
   SaveLane(lane, EventType::kLaneStopped,
@@ -354,9 +358,10 @@ void Shard::Impl::HoldSendingDomain(LaneBook& lane, const Classification& meanin
   const Provider& provider = providers_[lane.provider].provider;
   // Before the first refusal nothing was metered: take what the lane did, times our lanes there.
   const double in_use = std::max(at.meter.PerHour(now_.steady), lane.meter.PerHour(now_.steady));
-  const Throttle::Change change =
-      at.throttle.OnRateLimited(now_.wall, std::max(meaning.stop_for, provider.rate_limit_stop),
-                                in_use, text, options_.throttle);
+  const Throttle::Change change = at.throttle.OnRateLimited(
+      now_.wall,
+      meaning.stop_for > absl::ZeroDuration() ? meaning.stop_for : provider.rate_limit_stop, in_use,
+      text, options_.throttle);
   if (change != Throttle::Change::kStopped) return;
   at.bucket.SetRate(at.throttle.rate_per_hour(), options_.pacing.warming_burst, now_.steady);
   event.egress_ip = EgressIpId();

@@ -43,8 +43,6 @@ CREATE TABLE plans (
   advance_rule INTEGER NOT NULL,  -- 0 delivered, 1 calendar.
   state INTEGER NOT NULL,         -- 0 draft, 1 active, 2 paused, 3 graduated.
   state_reason TEXT NOT NULL,
-  stage INTEGER NOT NULL,
-  day_in_stage INTEGER NOT NULL,
   create_time_us INTEGER,
   revision INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -84,6 +82,7 @@ CREATE TABLE lanes (
   paused INTEGER NOT NULL,
   pause_reason TEXT NOT NULL,
   stopped_until_us INTEGER,
+  blocked INTEGER NOT NULL,  -- 1: stopped for reputation, not for rate.
   stop_reason TEXT NOT NULL,
   stop_count INTEGER NOT NULL,
   rate_per_hour REAL NOT NULL,

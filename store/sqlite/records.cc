@@ -215,16 +215,14 @@ absl::Status Records::Save(Pool* pool) {
 absl::Status Records::Save(Plan* plan) {
   Statement put(database_,
                 "INSERT INTO plans VALUES"
-                " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+                " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
                 " ON CONFLICT (id) DO UPDATE SET egress_ip = ?2, time_zone = ?3,"
                 " window_start_us = ?4, window_end_us = ?5, start_day = ?6, advance_rule = ?7,"
-                " state = ?8, state_reason = ?9, stage = ?10, day_in_stage = ?11,"
-                " create_time_us = ?12, revision = ?13");
+                " state = ?8, state_reason = ?9, create_time_us = ?10, revision = ?11");
   RETURN_IF_ERROR(put.Run(plan->id.text(), plan->egress_ip.text(), plan->time_zone,
                           plan->window.start, plan->window.end, plan->start_date,
                           static_cast<int>(plan->advance_rule), static_cast<int>(plan->state),
-                          plan->state_reason, plan->stage, plan->day_in_stage, plan->create_time,
-                          plan->revision));
+                          plan->state_reason, plan->create_time, plan->revision));
   Statement clear_stages(database_, "DELETE FROM plan_stages WHERE plan = ?1");
   RETURN_IF_ERROR(clear_stages.Run(plan->id.text()));
   Statement add_stage(database_, "INSERT INTO plan_stages VALUES (?1, ?2, ?3, ?4)");
@@ -284,11 +282,13 @@ absl::Status Records::Apply(const ports::PutLane& put, ports::WriteResult* resul
   RETURN_IF_ERROR(events_->Check(put.events, nullptr, &result->status));
   if (!result->status.ok()) return absl::OkStatus();
   const LaneRecord& lane = put.lane;
-  Statement save(database_,
-                 "INSERT OR REPLACE INTO lanes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
+  Statement save(
+      database_,
+      "INSERT OR REPLACE INTO lanes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
   RETURN_IF_ERROR(save.Run(lane.lane.egress_ip.text(), lane.lane.provider.text(), lane.paused,
-                           lane.pause_reason, lane.stopped_until, lane.stop_reason, lane.stop_count,
-                           lane.rate_per_hour, lane.connection_limit, lane.last_raise_time));
+                           lane.pause_reason, lane.stopped_until, lane.blocked, lane.stop_reason,
+                           lane.stop_count, lane.rate_per_hour, lane.connection_limit,
+                           lane.last_raise_time));
   return events_->Append(put.events, nullptr);
 }
 

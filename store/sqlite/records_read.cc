@@ -64,7 +64,7 @@ absl::StatusOr<std::vector<Pool>> Records::Pools(std::optional<std::string> only
 absl::StatusOr<std::vector<Plan>> Records::Plans(std::optional<std::string> only) {
   Statement read(database_,
                  "SELECT id, egress_ip, time_zone, window_start_us, window_end_us, start_day,"
-                 " advance_rule, state, state_reason, stage, day_in_stage, create_time_us, revision"
+                 " advance_rule, state, state_reason, create_time_us, revision"
                  " FROM plans WHERE ?1 IS NULL OR id = ?1 ORDER BY id");
   Statement read_stages(database_,
                         "SELECT days, daily_cap FROM plan_stages WHERE plan = ?1"
@@ -84,10 +84,8 @@ absl::StatusOr<std::vector<Plan>> Records::Plans(std::optional<std::string> only
     plan.advance_rule = static_cast<AdvanceRule>(rows.Int(6));
     plan.state = static_cast<PlanState>(rows.Int(7));
     plan.state_reason = rows.String(8);
-    plan.stage = rows.Int32(9);
-    plan.day_in_stage = rows.Int32(10);
-    plan.create_time = rows.Time(11);
-    plan.revision = rows.Int(12);
+    plan.create_time = rows.Time(9);
+    plan.revision = rows.Int(10);
     Rows stages = read_stages.Query(plan.id.text());
     while (stages.Next()) plan.stages.push_back({stages.Int32(0), stages.Int(1)});
     RETURN_IF_ERROR(stages.status());
@@ -129,10 +127,11 @@ absl::StatusOr<std::vector<Campaign>> Records::Campaigns(std::optional<std::stri
 }
 
 absl::StatusOr<std::vector<LaneRecord>> Records::Lanes() {
-  Statement read(database_,
-                 "SELECT egress_ip, provider, paused, pause_reason, stopped_until_us, stop_reason,"
-                 " stop_count, rate_per_hour, connection_limit, last_raise_time_us FROM lanes"
-                 " ORDER BY egress_ip, provider");
+  Statement read(
+      database_,
+      "SELECT egress_ip, provider, paused, pause_reason, stopped_until_us, blocked,"
+      " stop_reason, stop_count, rate_per_hour, connection_limit, last_raise_time_us FROM lanes"
+      " ORDER BY egress_ip, provider");
   Rows rows = read.Query();
   std::vector<LaneRecord> lanes;
   while (rows.Next()) {
@@ -141,11 +140,12 @@ absl::StatusOr<std::vector<LaneRecord>> Records::Lanes() {
     lane.paused = rows.Int(2) != 0;
     lane.pause_reason = rows.String(3);
     lane.stopped_until = rows.Time(4);
-    lane.stop_reason = rows.String(5);
-    lane.stop_count = rows.Int32(6);
-    lane.rate_per_hour = rows.Real(7);
-    lane.connection_limit = rows.Int32(8);
-    lane.last_raise_time = rows.Time(9);
+    lane.blocked = rows.Int(5) != 0;
+    lane.stop_reason = rows.String(6);
+    lane.stop_count = rows.Int32(7);
+    lane.rate_per_hour = rows.Real(8);
+    lane.connection_limit = rows.Int32(9);
+    lane.last_raise_time = rows.Time(10);
   }
   RETURN_IF_ERROR(rows.status());
   return lanes;

@@ -214,7 +214,7 @@ std::vector<Planted> AllPlanted() {
          replace(&e->deliveries, R"("cold@gmail.com","state":"ACCEPTED")",
                  R"("cold@gmail.com","state":"QUEUED")");
        }},
-      {"the cold one first", "order", "127.0.10.1 x gmail: cold@gmail.com (score 0.000000)",
+      {"the cold one first", "order", "127.0.10.1 x gmail: cold@gmail.com (score 0)",
        [](Evidence* e) {
          e->ledger.insert(e->ledger.begin(),
                           At(absl::Minutes(1), "cold@gmail.com", RecordOutcome::kTemporary));

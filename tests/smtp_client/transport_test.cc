@@ -130,15 +130,16 @@ TEST(SmtpTransport, IsNotInDoubtInTheMiddleOfAMessage) {
 
 // It says why before it stops reading, and the reason must not drown in the failed write.
 TEST(SmtpTransport, HearsARefusalInTheMiddleOfAMessage) {
-  const std::string message = LongMessage();
-  SmtpScriptServer server({Greeting({"PIPELINING"}) + kEnvelope +
-                           SmtpScript{Read("Subject"), Say("552 5.3.4 too long\r\n"), Hang()}});
-  SmtpHarness smtp;
-  smtp.Open(server.port());
-  smtp.Next();
-  smtp.Send(1, 7, message);
-  EXPECT_EQ(Describe(smtp.Next()), "sent, reply 552 at end of data");
-  EXPECT_THAT(Describe(smtp.Next()), StartsWith("closed: ended with 552 5.3.4"));
+  for (const ScriptStep& then : {Hang(), Cut()}) {
+    SmtpScriptServer server({Greeting({"PIPELINING"}) + kEnvelope +
+                             SmtpScript{Read("Subject"), Say("552 5.3.4 too long\r\n"), then}});
+    SmtpHarness smtp;
+    smtp.Open(server.port());
+    smtp.Next();
+    smtp.Send(1, 7, LongMessage());
+    EXPECT_EQ(Describe(smtp.Next()), "sent, reply 552 at end of data");
+    EXPECT_THAT(Describe(smtp.Next()), StartsWith("closed: ended with 552 5.3.4"));
+  }
 }
 
 TEST(SmtpTransport, KeepsADeadlineForEachStep) {

@@ -104,8 +104,6 @@ TEST_P(RecordsTest, KeepsEveryFieldOfAPlan) {
   EXPECT_EQ(got.advance_rule, want.advance_rule);
   EXPECT_EQ(got.state, want.state);
   EXPECT_EQ(got.state_reason, want.state_reason);
-  EXPECT_EQ(got.stage, want.stage);
-  EXPECT_EQ(got.day_in_stage, want.day_in_stage);
   EXPECT_EQ(got.create_time, want.create_time);
   EXPECT_EQ(got.revision, 1);
 }
@@ -180,6 +178,7 @@ TEST_P(RecordsTest, KeepsWhatALaneMustRemember) {
   lane.paused = true;
   lane.pause_reason = "anna: too many blocks";
   lane.stopped_until = kStart + absl::Minutes(10);
+  lane.blocked = true;
   lane.stop_reason = "421 4.7.28";
   lane.stop_count = 3;
   lane.rate_per_hour = 12.5;
@@ -192,6 +191,7 @@ TEST_P(RecordsTest, KeepsWhatALaneMustRemember) {
   EXPECT_TRUE(lanes[0].paused);
   EXPECT_EQ(lanes[0].pause_reason, lane.pause_reason);
   EXPECT_EQ(lanes[0].stopped_until, lane.stopped_until);
+  EXPECT_TRUE(lanes[0].blocked);
   EXPECT_EQ(lanes[0].stop_reason, lane.stop_reason);
   EXPECT_EQ(lanes[0].stop_count, 3);
   EXPECT_EQ(lanes[0].rate_per_hour, 12.5);

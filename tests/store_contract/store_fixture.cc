@@ -72,8 +72,6 @@ ports::Put<Plan> NewPlan(const std::string& id, const std::string& ip) {
   put.record.advance_rule = AdvanceRule::kCalendar;
   put.record.state = PlanState::kActive;
   put.record.state_reason = "started by anna";
-  put.record.stage = 1;
-  put.record.day_in_stage = 1;
   put.record.create_time = kStart;
   return put;
 }
