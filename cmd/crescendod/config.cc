@@ -1,0 +1,249 @@
+#include "cmd/crescendod/config.h"
+
+#include <arpa/inet.h>
+
+#include <filesystem>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "crescendo/config/v1/daemon.pb.h"
+#include "scheduler/base/status_macros.h"
+
+namespace crescendo::daemon {
+namespace {
+
+namespace v1 = config::v1;
+
+const absl::Duration kDay = absl::Hours(24);
+const absl::Duration kWeek = 7 * kDay;
+
+std::string Resolved(const std::string& path, const std::string& folder) {
+  if (path.empty()) return path;
+  return (std::filesystem::path(folder) / path).string();  // An absolute path stays.
+}
+
+absl::Status ReadClock(const v1::DaemonConfig& config, const ConfigReader& top,
+                       std::optional<base::ClockScale>* out) {
+  if (!config.has_clock()) return absl::OkStatus();
+  const ConfigReader reader = top.Below("clock");
+  base::ClockScale scale;
+  RETURN_IF_ERROR(reader.Time("epoch_time", &scale.epoch));
+  RETURN_IF_ERROR(reader.Time("start_time", &scale.start));
+  RETURN_IF_ERROR(reader.Double("scale", {1, 1'000'000}, &scale.scale));
+  if (scale.scale != 1 && !config.clock().has_epoch_time()) {
+    return reader.Bad("scale", absl::StrCat("is ", scale.scale,
+                                            " without epoch_time, the real time at which the "
+                                            "clock shows start_time; give it"));
+  }
+  *out = scale;
+  return absl::OkStatus();
+}
+
+absl::Status ReadLimits(const ConfigReader& reader, Settings* settings) {
+  core::Options& options = settings->options;
+  RETURN_IF_ERROR(reader.Int("max_connections", 1, 100'000, &options.max_connections));
+  RETURN_IF_ERROR(reader.Int("max_queued_chunks", 1, 10'000, &options.max_queued_chunks));
+  return reader.Duration("drain_limit", absl::ZeroDuration(), absl::Hours(1),
+                         &settings->drain_limit);
+}
+
+absl::Status ReadSmtp(const ConfigReader& reader, Settings* settings) {
+  smtp::Deadlines& deadlines = settings->deadlines;
+  const auto deadline = [&](const std::string& field, absl::Duration* out) {
+    return reader.Duration(field, absl::Seconds(1), absl::Hours(1), out);
+  };
+  RETURN_IF_ERROR(deadline("connect_timeout", &deadlines.connect));
+  RETURN_IF_ERROR(deadline("banner_timeout", &deadlines.banner));
+  RETURN_IF_ERROR(deadline("hello_timeout", &deadlines.ehlo));
+  // One figure for the three steps; each has its own default.
+  RETURN_IF_ERROR(deadline("hello_timeout", &deadlines.start_tls));
+  RETURN_IF_ERROR(deadline("hello_timeout", &deadlines.handshake));
+  RETURN_IF_ERROR(deadline("mail_timeout", &deadlines.mail));
+  RETURN_IF_ERROR(deadline("rcpt_timeout", &deadlines.rcpt));
+  RETURN_IF_ERROR(deadline("data_timeout", &deadlines.data));
+  RETURN_IF_ERROR(deadline("block_timeout", &deadlines.data_block));
+  RETURN_IF_ERROR(deadline("final_dot_timeout", &deadlines.final_dot));
+  RETURN_IF_ERROR(deadline("transaction_timeout", &deadlines.transaction));
+
+  core::Options& options = settings->options;
+  RETURN_IF_ERROR(reader.Duration("idle_connection", absl::ZeroDuration(), absl::Hours(1),
+                                  &options.idle_connection));
+  RETURN_IF_ERROR(
+      reader.Duration("host_backoff_first", absl::Seconds(1), kDay, &options.host_backoff_first));
+  // A first wait above the default longest one raises that too.
+  options.host_backoff_longest = std::max(options.host_backoff_longest, options.host_backoff_first);
+  RETURN_IF_ERROR(reader.Duration("host_backoff_longest", options.host_backoff_first, kDay,
+                                  &options.host_backoff_longest));
+  return reader.Duration("mx_refresh", absl::Minutes(1), kWeek, &options.mx_refresh);
+}
+
+absl::Status ReadRetry(const ConfigReader& reader, core::RetryOptions* retry) {
+  RETURN_IF_ERROR(reader.Duration("first", absl::Seconds(1), kDay, &retry->first));
+  RETURN_IF_ERROR(reader.Double("factor", {1, 10}, &retry->factor));
+  retry->longest = std::max(retry->longest, retry->first);
+  RETURN_IF_ERROR(reader.Duration("longest", retry->first, kWeek, &retry->longest));
+  RETURN_IF_ERROR(reader.Double("jitter", {0, 0.9}, &retry->jitter));
+  RETURN_IF_ERROR(reader.Duration("greylist", absl::Seconds(1), kDay, &retry->greylist));
+  RETURN_IF_ERROR(reader.Duration("mailbox_full", absl::Minutes(1), kWeek, &retry->mailbox_full));
+  return reader.Duration("recipient_rate", absl::Minutes(1), kWeek, &retry->recipient_rate);
+}
+
+absl::Status ReadPacing(const ConfigReader& reader, core::PacingOptions* pacing) {
+  RETURN_IF_ERROR(reader.Double("catch_up_factor", {1, 24}, &pacing->catch_up_factor));
+  RETURN_IF_ERROR(reader.Double("jitter", {0, 0.9}, &pacing->jitter));
+  RETURN_IF_ERROR(reader.Double("window_margin", {0, 0.5}, &pacing->window_margin));
+  RETURN_IF_ERROR(reader.Int("warming_burst", 1, 1000, &pacing->warming_burst));
+  return reader.Int("steady_burst", 1, 100'000, &pacing->steady_burst);
+}
+
+absl::Status ReadThrottle(const ConfigReader& reader, core::ThrottleOptions* throttle) {
+  RETURN_IF_ERROR(reader.Double("stop_factor", {1, 10}, &throttle->stop_factor));
+  RETURN_IF_ERROR(
+      reader.Duration("longest_stop", absl::Minutes(1), kWeek, &throttle->longest_stop));
+  RETURN_IF_ERROR(reader.Double("rate_cut", {0, 1, true, true}, &throttle->rate_cut));
+  RETURN_IF_ERROR(reader.Double("rate_raise", {1, 10, true, false}, &throttle->rate_raise));
+  RETURN_IF_ERROR(
+      reader.Duration("raise_interval", absl::Minutes(1), kWeek, &throttle->raise_interval));
+  return reader.Double("lowest_rate_per_hour", {0.1, 1'000'000}, &throttle->lowest_rate_per_hour);
+}
+
+absl::Status ReadHolds(const ConfigReader& reader, core::HoldOptions* holds) {
+  RETURN_IF_ERROR(reader.Int("content_refusals", 1, 100, &holds->content_refusals));
+  RETURN_IF_ERROR(reader.Double("content_share", {0, 1, true, false}, &holds->content_share));
+  RETURN_IF_ERROR(reader.Duration("content_hold", absl::Minutes(1), kWeek, &holds->content_hold));
+  return reader.Duration("sending_domain_hold", absl::Minutes(1), kWeek,
+                         &holds->sending_domain_hold);
+}
+
+absl::Status ReadPaths(const v1::DaemonConfig& config, const ConfigReader& reader,
+                       const std::string& folder, Settings* settings) {
+  const auto resolved = [&](const std::string& field, const std::string& path) {
+    return reader.FromFlag(field) ? path : Resolved(path, folder);
+  };
+  if (config.has_data_dir()) {
+    if (config.data_dir().empty()) return reader.Bad("data_dir", "is empty; name a folder");
+    settings->data_dir = config.data_dir();
+  }
+  settings->data_dir = resolved("data_dir", settings->data_dir);
+  settings->providers_dir = resolved("providers_dir", config.providers_dir());
+  for (const std::string& file : config.route_files()) {
+    if (file.empty()) return reader.Bad("route_files", "holds an empty name; name a file");
+    settings->route_files.push_back(resolved("route_files", file));
+  }
+  if (config.has_listen()) {
+    auto listen = ParseListenAddress(config.listen());
+    if (!listen.ok()) return reader.Bad("listen", listen.status().message());
+    settings->listen = *std::move(listen);
+    if (!settings->listen.socket_path.empty()) {
+      settings->listen.socket_path = resolved("listen", settings->listen.socket_path);
+      settings->listen.grpc = absl::StrCat("unix:", settings->listen.socket_path);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadEnums(const v1::DaemonConfig& config, const ConfigReader& reader,
+                       Settings* settings) {
+  switch (config.in_doubt()) {
+    case v1::IN_DOUBT_POLICY_UNSPECIFIED:
+    case v1::IN_DOUBT_POLICY_RETRY:
+      settings->options.in_doubt = core::InDoubtPolicy::kRetry;
+      break;
+    case v1::IN_DOUBT_POLICY_HOLD:
+      settings->options.in_doubt = core::InDoubtPolicy::kHold;
+      break;
+    default:
+      return reader.Bad("in_doubt", absl::StrCat("is ", static_cast<int>(config.in_doubt()),
+                                                 "; it is RETRY or HOLD"));
+  }
+  switch (config.log_level()) {
+    case v1::LOG_LEVEL_DEBUG:
+      settings->log_level = LogLevel::kDebug;
+      break;
+    case v1::LOG_LEVEL_UNSPECIFIED:
+    case v1::LOG_LEVEL_INFO:
+      settings->log_level = LogLevel::kInfo;
+      break;
+    case v1::LOG_LEVEL_WARNING:
+      settings->log_level = LogLevel::kWarning;
+      break;
+    case v1::LOG_LEVEL_ERROR:
+      settings->log_level = LogLevel::kError;
+      break;
+    default:
+      return reader.Bad("log_level", absl::StrCat("is ", static_cast<int>(config.log_level()),
+                                                  "; it is DEBUG, INFO, WARNING or ERROR"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text) {
+  ListenAddress listen;
+  listen.grpc = text;
+  absl::string_view path = text;
+  if (absl::ConsumePrefix(&path, "unix:")) {
+    constexpr size_t kLongestPath = 107;  // sockaddr_un::sun_path, less its end.
+    if (path.empty() || path.size() > kLongestPath) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "is \"", text, "\"; behind unix: stands a path of 1 to ", kLongestPath, " bytes"));
+    }
+    listen.host = "";
+    listen.port = 0;
+    listen.socket_path = std::string(path);
+    return listen;
+  }
+  const size_t colon = text.rfind(':');
+  const std::string host = text.substr(0, colon);
+  const bool port_good = colon != std::string::npos &&
+                         absl::SimpleAtoi(text.substr(colon + 1), &listen.port) &&
+                         listen.port >= 0 && listen.port <= 65535;
+  if (!port_good) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "is \"", text, "\"; write 127.0.0.1:7070, [::1]:7070 or unix:/run/crescendo.sock"));
+  }
+  in_addr v4;
+  const bool loopback4 =
+      inet_pton(AF_INET, host.c_str(), &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127;
+  if (!loopback4 && host != "[::1]") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("is \"", text,
+                     "\", which is not loopback: without client certificates whoever reaches the "
+                     "port could send mail and flood the daemon; use 127.0.0.1:",
+                     listen.port, ", [::1]:", listen.port,
+                     " or unix:/run/crescendo.sock, with a proxy that checks "
+                     "certificates in front if others must reach it"));
+  }
+  listen.host = host;
+  return listen;
+}
+
+absl::StatusOr<Settings> LoadSettings(const std::string& file,
+                                      const std::vector<Override>& overrides) {
+  v1::DaemonConfig config;
+  ParsedText parsed;
+  if (!file.empty()) RETURN_IF_ERROR(ParseTextFile(file, &config, &parsed));
+  RETURN_IF_ERROR(Apply(overrides, &config));
+
+  Settings settings;
+  const ConfigReader reader(&config, &parsed, &overrides);
+  const std::string folder = std::filesystem::path(file).parent_path().string();
+  RETURN_IF_ERROR(ReadPaths(config, reader, folder, &settings));
+  RETURN_IF_ERROR(ReadClock(config, reader, &settings.clock));
+  RETURN_IF_ERROR(ReadLimits(reader.Below("limits"), &settings));
+  RETURN_IF_ERROR(ReadSmtp(reader.Below("smtp"), &settings));
+  RETURN_IF_ERROR(ReadRetry(reader.Below("retry"), &settings.options.retry));
+  RETURN_IF_ERROR(ReadPacing(reader.Below("pacing"), &settings.options.pacing));
+  RETURN_IF_ERROR(ReadThrottle(reader.Below("throttle"), &settings.options.throttle));
+  RETURN_IF_ERROR(ReadHolds(reader.Below("holds"), &settings.options.holds));
+  RETURN_IF_ERROR(ReadEnums(config, reader, &settings));
+  if (config.has_seed()) settings.options.seed = config.seed();
+  settings.allow_private_destinations = config.allow_private_destinations();
+  settings.reflection = config.reflection();
+  return settings;
+}
+
+}  // namespace crescendo::daemon

@@ -1,0 +1,50 @@
+// config.h: what crescendod is told at its start (daemon.proto, and flags over it), checked.
+//
+// Errors   as config_reader.h: the file and line, or the flag; the field, its fault and the fix.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "cmd/crescendod/config_reader.h"
+#include "scheduler/base/clock.h"
+#include "scheduler/core/options.h"
+#include "smtp_client/net/deadlines.h"
+
+namespace crescendo::daemon {
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError };
+
+// Where gRPC listens: loopback, or a socket file.
+struct ListenAddress {
+  std::string grpc = "127.0.0.1:7070";  // As gRPC takes it.
+  std::string host = "127.0.0.1";       // "" for a socket file. With [] for IPv6.
+  std::string socket_path;              // "" for TCP.
+  int port = 7070;
+};
+
+struct Settings {
+  std::string data_dir = "crescendo-data";
+  ListenAddress listen;
+  std::vector<std::string> route_files;
+  std::string providers_dir;              // "": the data built in alone.
+  std::optional<base::ClockScale> clock;  // None: the machine's.
+  core::Options options;
+  smtp::Deadlines deadlines;
+  absl::Duration drain_limit = absl::Seconds(30);
+  LogLevel log_level = LogLevel::kInfo;
+  bool allow_private_destinations = false;
+  bool reflection = false;
+};
+
+// `file` "": defaults and flags alone.
+absl::StatusOr<Settings> LoadSettings(const std::string& file,
+                                      const std::vector<Override>& overrides);
+
+// INVALID_ARGUMENT says what stands there and why only loopback and socket files are served.
+absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text);
+
+}  // namespace crescendo::daemon

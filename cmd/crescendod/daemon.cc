@@ -1,0 +1,180 @@
+#include "cmd/crescendod/daemon.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+
+#include <spdlog/spdlog.h>
+
+#include "absl/strings/str_cat.h"
+#include "cmd/crescendod/routes.h"
+#include "cmd/crescendod/signals.h"
+#include "scheduler/base/real_clock.h"
+#include "scheduler/base/status_macros.h"
+#include "scheduler/engine/engine.h"
+#include "scheduler/providers/provider_loader.h"
+#include "scheduler/service/server.h"
+#include "smtp_client/delivery/smtp_transport.h"
+#include "smtp_client/message/campaign_composer.h"
+#include "store/sqlite/sqlite_store.h"
+
+namespace crescendo::daemon {
+namespace {
+
+// For the store, gRPC's connections and what else opens files.
+constexpr rlim_t kReservedFiles = 256;
+constexpr absl::Duration kCallLimit = absl::Seconds(2);
+
+// One "too many open files" stops the packaged gRPC listener for good, and SMTP sockets come out of
+// the same table: so there must be many more than all limits together.
+absl::Status RaiseFileLimit(int max_connections) {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return absl::OkStatus();
+  const rlim_t least = static_cast<rlim_t>(max_connections) + kReservedFiles;
+  if (limit.rlim_cur < 4 * least) {
+    limit.rlim_cur = std::min(4 * least, limit.rlim_max);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
+  }
+  if (limit.rlim_cur >= least) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("limits.max_connections is ", max_connections, ", for which ", least,
+                   " open files are needed; this process may have ", limit.rlim_cur,
+                   ": lower it, or raise the limit (ulimit -n, LimitNOFILE)"));
+}
+
+absl::Status MakeDataDir(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+  // The addresses of recipients are in there: nobody else's business.
+  if (mkdir(path.c_str(), 0700) == 0 ||
+      (errno == EEXIST && std::filesystem::is_directory(path, error))) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("data_dir: cannot make ", path, ": ", std::strerror(errno)));
+}
+
+// Ends in the order that its parts need, however far its start came.
+class Daemon {
+ public:
+  explicit Daemon(const Settings& settings) : settings_(settings) {}
+  ~Daemon() {
+    if (server_ != nullptr) server_->BeginStop();
+    if (engine_ != nullptr) engine_->Stop(settings_.drain_limit);
+    if (server_ != nullptr) server_->Stop(kCallLimit);
+    server_ = nullptr;
+    // Before the engine, for it tells the engine of its connections until it is gone.
+    transport_ = nullptr;
+    engine_ = nullptr;
+  }
+
+  // INVALID_ARGUMENT and NOT_FOUND: the configuration is at fault.
+  absl::Status Configure();
+  absl::Status Start();
+  std::string address() const;
+
+ private:
+  const Settings& settings_;
+  std::unique_ptr<base::Clock> clock_;
+  std::optional<providers::ProviderData> providers_;
+  std::unique_ptr<ports::MxResolver> resolver_;
+  smtp::CampaignComposer composer_;
+  std::unique_ptr<ports::Store> store_;
+  std::unique_ptr<smtp::SmtpTransport> transport_;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<service::Server> server_;
+};
+
+absl::Status Daemon::Configure() {
+  RETURN_IF_ERROR(RaiseFileLimit(settings_.options.max_connections));
+  clock_ =
+      settings_.clock.has_value() ? base::NewScaledClock(*settings_.clock) : base::NewRealClock();
+  auto loaded = providers::LoadProviders(settings_.providers_dir);
+  if (!loaded.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("providers: ", loaded.status().message()));
+  }
+  providers_.emplace(*std::move(loaded));
+  if (settings_.route_files.empty()) {
+    spdlog::warn(
+        "no route file is given, so no domain has a route and nothing can leave; see "
+        "--route-file");
+  }
+  ASSIGN_OR_RETURN(resolver_,
+                   LoadRoutes(settings_.route_files, settings_.allow_private_destinations));
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::Start() {
+  RETURN_IF_ERROR(MakeDataDir(settings_.data_dir));
+  if (const std::string warning = store::LibraryWarning(); !warning.empty()) {
+    spdlog::info("{}", warning);
+  }
+  ASSIGN_OR_RETURN(store_,
+                   store::SqliteStore::Open(
+                       (std::filesystem::path(settings_.data_dir) / "crescendo.db").string()));
+  smtp::SmtpTransportOptions transport;
+  transport.deadlines = settings_.deadlines;
+  transport.max_connections = settings_.options.max_connections;
+  ASSIGN_OR_RETURN(transport_, smtp::SmtpTransport::Create(transport));
+
+  const engine::Edges edges{
+      .clock = clock_.get(),
+      .store = store_.get(),
+      .transport = transport_.get(),
+      .resolver = resolver_.get(),
+      .composer = &composer_,
+      .providers = &providers_->catalog,
+      .classifier = &providers_->classifier,
+  };
+  engine_ = std::make_unique<engine::Engine>(edges, settings_.options);
+  engine_->SetFatalHandler([](const absl::Status& status) {
+    // What is in memory may not be what is on disk: the next start reads it anew.
+    spdlog::critical("the store cannot be trusted any more, stopping: {}", status.ToString());
+    spdlog::shutdown();
+    std::_Exit(kExitStoreFailed);
+  });
+  RETURN_IF_ERROR(engine_->Start());
+
+  service::ServerOptions options;
+  options.address = settings_.listen.grpc;
+  options.reflection = settings_.reflection;
+  ASSIGN_OR_RETURN(server_, service::Server::Start(engine_.get(), resolver_.get(), options));
+  if (!settings_.listen.socket_path.empty()) chmod(settings_.listen.socket_path.c_str(), 0600);
+  return absl::OkStatus();
+}
+
+std::string Daemon::address() const {
+  if (settings_.listen.host.empty()) return settings_.listen.grpc;
+  return absl::StrCat(settings_.listen.host, ":", server_->port());
+}
+
+}  // namespace
+
+int RunDaemon(const Settings& settings, std::ostream& out) {
+  Daemon daemon(settings);
+  if (const absl::Status status = daemon.Configure(); !status.ok()) {
+    spdlog::error("{}", std::string(status.message()));
+    return kExitUsage;
+  }
+  if (const absl::Status status = daemon.Start(); !status.ok()) {
+    spdlog::error("{}", std::string(status.message()));
+    return absl::IsDataLoss(status) ? kExitStoreFailed : kExitCannotServe;
+  }
+  spdlog::info("serving on {}, store in {}", daemon.address(), settings.data_dir);
+  out << "ready on " << daemon.address() << std::endl;
+  const int signal_number = WaitForStop();
+  spdlog::info(
+      "{}: no new mail is started; what is in flight has {} to end. A second signal ends "
+      "at once.",
+      strsignal(signal_number), absl::FormatDuration(settings.drain_limit));
+  return kExitOk;
+}
+
+}  // namespace crescendo::daemon
