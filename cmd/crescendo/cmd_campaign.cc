@@ -1,0 +1,270 @@
+// crescendo campaign: what is sent, to whom, and how it fares.
+#include <fstream>
+#include <iterator>
+#include <memory>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "cmd/crescendo/commands.h"
+#include "cmd/crescendo/import.h"
+#include "cmd/crescendo/list.h"
+#include "cmd/crescendo/names.h"
+#include "cmd/crescendo/time_text.h"
+#include "crescendo/v1/campaign.grpc.pb.h"
+#include "scheduler/base/status_macros.h"
+
+namespace crescendo::cli {
+namespace {
+
+using Stub = v1::CampaignService::Stub;
+
+struct CampaignOptions {
+  std::string name, pool, from, return_path, subject, text, html, list_unsubscribe, etag, reason,
+      request_id;
+  std::optional<absl::Duration> lifetime;
+  bool dry_run = false;
+  ImportOptions import;
+};
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return absl::NotFoundError(absl::StrCat(path, " cannot be read"));
+  return std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+}
+
+// "Name <a@b>" or "a@b".
+void SetFrom(absl::string_view text, v1::Campaign* campaign) {
+  const size_t open = text.rfind('<');
+  if (open == absl::string_view::npos || !absl::ConsumeSuffix(&text, ">")) {
+    campaign->set_from_address(std::string(text));
+    return;
+  }
+  campaign->set_from_name(std::string(absl::StripAsciiWhitespace(text.substr(0, open))));
+  campaign->set_from_address(std::string(text.substr(open + 1)));
+}
+
+absl::Status Show(Context& context, const v1::Campaign& campaign) {
+  Emit(context, campaign, [&context](const v1::Campaign& shown) {
+    Card card;
+    card.Add("CAMPAIGN", IdOf(shown.name()));
+    card.Add("STATE", v1::Campaign::State_Name(shown.state()));
+    card.Add("WHY", shown.state_reason());
+    card.Add("POOL", IdOf(shown.pool()));
+    card.Add("FROM", shown.from_name().empty()
+                         ? shown.from_address()
+                         : absl::StrCat(shown.from_name(), " <", shown.from_address(), ">"));
+    card.Add("SUBJECT", shown.subject());
+    const v1::Campaign::Counts& counts = shown.counts();
+    card.Add("RECIPIENTS", CountText(counts.total()));
+    card.Add("WAITING",
+             absl::StrCat(CountText(counts.queued()), " queued, ", CountText(counts.claimed()),
+                          " in flight, ", CountText(counts.deferred()), " deferred, ",
+                          CountText(counts.in_doubt()), " in doubt"));
+    card.Add("DONE",
+             absl::StrCat(CountText(counts.accepted()), " accepted, ", CountText(counts.bounced()),
+                          " bounced, ", CountText(counts.expired()), " expired, ",
+                          CountText(counts.suppressed()), " suppressed, ",
+                          CountText(counts.cancelled()), " cancelled"));
+    card.Add("ETAG", shown.etag());
+    card.Print(context.streams);
+  });
+  return absl::OkStatus();
+}
+
+absl::Status Fill(const CampaignOptions& options, v1::Campaign* campaign,
+                  google::protobuf::FieldMask* mask) {
+  if (!options.pool.empty()) {
+    ASSIGN_OR_RETURN(*campaign->mutable_pool(), PoolName(options.pool));
+    mask->add_paths("pool");
+  }
+  if (!options.from.empty()) {
+    SetFrom(options.from, campaign);
+    mask->add_paths("from_name");
+    mask->add_paths("from_address");
+  }
+  if (!options.return_path.empty()) {
+    campaign->set_return_path(options.return_path);
+    mask->add_paths("return_path");
+  }
+  if (!options.subject.empty()) {
+    campaign->set_subject(options.subject);
+    mask->add_paths("subject");
+  }
+  if (!options.text.empty()) {
+    ASSIGN_OR_RETURN(*campaign->mutable_text_body(), ReadFile(options.text));
+    mask->add_paths("text_body");
+  }
+  if (!options.html.empty()) {
+    ASSIGN_OR_RETURN(*campaign->mutable_html_body(), ReadFile(options.html));
+    mask->add_paths("html_body");
+  }
+  if (!options.list_unsubscribe.empty()) {
+    campaign->set_list_unsubscribe(options.list_unsubscribe);
+    mask->add_paths("list_unsubscribe");
+  }
+  if (options.lifetime.has_value()) {
+    *campaign->mutable_lifetime() = ToProto(*options.lifetime);
+    mask->add_paths("lifetime");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Create(const CampaignOptions& options, Context& context) {
+  v1::CreateCampaignRequest request;
+  ASSIGN_OR_RETURN(const std::string name, CampaignName(options.name));
+  request.set_campaign_id(IdOf(name));
+  google::protobuf::FieldMask mask;
+  RETURN_IF_ERROR(Fill(options, request.mutable_campaign(), &mask));
+  request.set_request_id(options.request_id);
+  request.set_validate_only(options.dry_run);
+  ASSIGN_OR_RETURN(const v1::Campaign campaign,
+                   context.client.Call(&Stub::CreateCampaign, request));
+  if (options.dry_run) context.streams.err << "dry run: nothing was stored\n";
+  return Show(context, campaign);
+}
+
+absl::Status Update(const CampaignOptions& options, Context& context) {
+  v1::UpdateCampaignRequest request;
+  ASSIGN_OR_RETURN(*request.mutable_campaign()->mutable_name(), CampaignName(options.name));
+  RETURN_IF_ERROR(Fill(options, request.mutable_campaign(), request.mutable_update_mask()));
+  if (request.update_mask().paths().empty()) {
+    return UsageError("campaign update: nothing to change; give --subject, --text, --lifetime …");
+  }
+  request.mutable_campaign()->set_etag(options.etag);
+  request.set_reason(options.reason);
+  request.set_validate_only(options.dry_run);
+  ASSIGN_OR_RETURN(const v1::Campaign campaign,
+                   context.client.Call(&Stub::UpdateCampaign, request));
+  return Show(context, campaign);
+}
+
+absl::Status Get(const CampaignOptions& options, Context& context) {
+  v1::GetCampaignRequest request;
+  ASSIGN_OR_RETURN(*request.mutable_name(), CampaignName(options.name));
+  ASSIGN_OR_RETURN(const v1::Campaign campaign, context.client.Call(&Stub::GetCampaign, request));
+  return Show(context, campaign);
+}
+
+absl::Status List(Context& context) {
+  return PrintList(
+      context, &Stub::ListCampaigns, v1::ListCampaignsRequest(),
+      [](const auto& response) -> const auto& { return response.campaigns(); },
+      Table({{"CAMPAIGN", Column::kLeft},
+             {"STATE", Column::kLeft},
+             {"POOL", Column::kLeft},
+             {"RECIPIENTS", Column::kRight},
+             {"ACCEPTED", Column::kRight},
+             {"BOUNCED", Column::kRight},
+             {"WAITING", Column::kRight},
+             {"SUBJECT", Column::kProse}}),
+      [](const v1::Campaign& campaign) -> std::vector<Cell> {
+        const v1::Campaign::Counts& counts = campaign.counts();
+        return {
+            IdOf(campaign.name()),
+            v1::Campaign::State_Name(campaign.state()),
+            IdOf(campaign.pool()),
+            CountText(counts.total()),
+            CountText(counts.accepted()),
+            CountText(counts.bounced()),
+            CountText(counts.queued() + counts.claimed() + counts.deferred() + counts.in_doubt()),
+            campaign.subject()};
+      });
+}
+
+template <typename Request>
+void AddVerb(CommandTree& tree, const std::shared_ptr<CampaignOptions>& options, const char* verb,
+             const char* summary, const char* example,
+             grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, v1::Campaign*)) {
+  CampaignOptions* o = options.get();
+  tree.Verb("campaign", verb, summary)
+      .Argument("NAME", &o->name, "spring or campaigns/spring")
+      .Option("--etag", "ETAG", &o->etag, "Refuse if it has changed since this was read")
+      .Option("--reason", "TEXT", &o->reason, "Why, kept in the events")
+      .Example(example)
+      .Run([options, method](Context& context) -> absl::Status {
+        Request request;
+        ASSIGN_OR_RETURN(*request.mutable_name(), CampaignName(options->name));
+        request.set_etag(options->etag);
+        request.set_reason(options->reason);
+        ASSIGN_OR_RETURN(const v1::Campaign campaign, context.client.Call(method, request));
+        return Show(context, campaign);
+      });
+}
+
+Command WithContent(Command command, CampaignOptions* o) {
+  command.Option("--pool", "POOL", &o->pool, "The pool it leaves through")
+      .Option("--from", "FROM", &o->from, "'Shop News <news@shop.example>', or the address alone")
+      .Option("--subject", "TEXT", &o->subject, "May hold {{variables}}")
+      .Option("--text", "FILE", &o->text, "The text body; may hold {{variables}}")
+      .Option("--html", "FILE", &o->html, "The HTML body; may hold {{variables}}")
+      .Option("--list-unsubscribe", "HEADER", &o->list_unsubscribe, "'<https://…>, <mailto:…>'")
+      .Option("--return-path", "ADDRESS", &o->return_path,
+              "Envelope sender; default: the From address")
+      .Option("--lifetime", "DURATION", &o->lifetime, "How long retries go on; default 72h")
+      .Flag("--dry-run", &o->dry_run, "Check only; store nothing");
+  return command;
+}
+
+void AddImport(CommandTree& tree, const std::shared_ptr<CampaignOptions>& options) {
+  CampaignOptions* o = options.get();
+  tree.Verb("campaign", "import", "Import recipients from a CSV or JSON Lines file")
+      .Argument("CAMPAIGN", &o->import.campaign, "spring or campaigns/spring")
+      .Argument("FILE", &o->import.file, "CSV with a header row, or JSON Lines")
+      .Option("--import-id", "ID", &o->import.import_id, "Default: from the file's name and size")
+      .Choice("--format", "FORMAT", {"csv", "jsonl"}, &o->import.format,
+              "Default: by the file's name")
+      .Option("--chunk-size", "N", &o->import.chunk_size, 1,
+              "Recipients a chunk; keep it when resuming")
+      .Flag("--skip-invalid", &o->import.skip_invalid, "Report broken lines and go on")
+      .Flag("--dry-run", &o->import.dry_run, "Check only; store nothing")
+      .Note(
+          "Columns: email or address, score, last_click_time, last_open_time, subscribe_time,\n"
+          "click_count, open_count; every other column is a {{variable}}.")
+      .Note(
+          "Run the same command again after a cut: it goes on where it stopped, and adds nobody "
+          "twice.")
+      .Example("crescendo campaign import spring recipients.csv --skip-invalid")
+      .Run([options](Context& context) { return ImportFile(options->import, context); });
+}
+
+}  // namespace
+
+void AddCampaignCommands(CommandTree& tree) {
+  auto options = std::make_shared<CampaignOptions>();
+  CampaignOptions* o = options.get();
+  tree.Noun("campaign", "Campaigns: one message to many recipients");
+  WithContent(
+      tree.Verb("campaign", "create", "Make a campaign; nothing leaves before campaign start"), o)
+      .Argument("NAME", &o->name, "Its id: 1 to 63 of a-z, 0-9 and -")
+      .Option("--request-id", "ID", &o->request_id, "Makes a repeated call safe")
+      .Example(
+          "crescendo campaign create spring --pool main --from 'Shop <news@shop.example>' "
+          "--subject Hello --text body.txt")
+      .Run([options](Context& context) { return Create(*options, context); });
+  tree.Verb("campaign", "get", "Show one campaign and its counts")
+      .Argument("NAME", &o->name, "spring or campaigns/spring")
+      .Example("crescendo campaign get spring")
+      .Run([options](Context& context) { return Get(*options, context); });
+  tree.Verb("campaign", "list", "List the campaigns")
+      .Example("crescendo campaign list")
+      .Run([](Context& context) { return List(context); });
+  WithContent(tree.Verb("campaign", "update", "Change a campaign that is a draft"), o)
+      .Argument("NAME", &o->name, "spring or campaigns/spring")
+      .Option("--etag", "ETAG", &o->etag, "Refuse if it has changed since this was read")
+      .Option("--reason", "TEXT", &o->reason, "Why, kept in the events")
+      .Example("crescendo campaign update spring --lifetime 48h")
+      .Run([options](Context& context) { return Update(*options, context); });
+  AddImport(tree, options);
+  AddVerb<v1::StartCampaignRequest>(tree, options, "start", "Start sending",
+                                    "crescendo campaign start spring", &Stub::StartCampaign);
+  AddVerb<v1::PauseCampaignRequest>(
+      tree, options, "pause", "Stop sending; what is in flight finishes",
+      "crescendo campaign pause spring --reason 'wrong link'", &Stub::PauseCampaign);
+  AddVerb<v1::ResumeCampaignRequest>(tree, options, "resume", "End a pause",
+                                     "crescendo campaign resume spring", &Stub::ResumeCampaign);
+  AddVerb<v1::CancelCampaignRequest>(tree, options, "cancel", "End it for good",
+                                     "crescendo campaign cancel spring", &Stub::CancelCampaign);
+}
+
+}  // namespace crescendo::cli

@@ -1,0 +1,131 @@
+// crescendo event: what happened, in order.
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "cmd/crescendo/commands.h"
+#include "cmd/crescendo/enum_text.h"
+#include "cmd/crescendo/list.h"
+#include "cmd/crescendo/names.h"
+#include "cmd/crescendo/printable.h"
+#include "cmd/crescendo/time_text.h"
+#include "crescendo/v1/event.grpc.pb.h"
+#include "scheduler/base/status_macros.h"
+
+namespace crescendo::cli {
+namespace {
+
+using Stub = v1::EventService::Stub;
+
+struct EventOptions {
+  std::string campaign, ip, provider, plan, after;
+  std::vector<std::string> types;
+  int64_t limit = 100;
+  bool all = false;
+};
+
+absl::StatusOr<v1::EventFilter> FilterOf(const EventOptions& options) {
+  v1::EventFilter filter;
+  if (!options.campaign.empty()) {
+    ASSIGN_OR_RETURN(*filter.mutable_campaign(), CampaignName(options.campaign));
+  }
+  if (!options.ip.empty()) {
+    ASSIGN_OR_RETURN(*filter.mutable_egress_ip(), EgressIpName(options.ip));
+  }
+  if (!options.provider.empty()) {
+    ASSIGN_OR_RETURN(*filter.mutable_provider(), ProviderName(options.provider));
+  }
+  if (!options.plan.empty()) {
+    ASSIGN_OR_RETURN(*filter.mutable_plan(), PlanName(options.plan));
+  }
+  for (const std::string& type : options.types) {
+    const int number = EnumNumber(v1::Event::Type_descriptor(), type);
+    if (number == 0) {
+      return UsageError(absl::StrCat("--type: there is no type \"", OneLine(type),
+                                     "\"; want alert, lane_stopped, bounced …"));
+    }
+    filter.add_types(static_cast<v1::Event::Type>(number));
+  }
+  return filter;
+}
+
+// What an event is about, in short.
+std::string About(const v1::Event& event) {
+  std::string about;
+  for (const std::string& name :
+       {event.campaign(), event.plan(), event.egress_ip(), event.provider()}) {
+    if (!name.empty()) absl::StrAppend(&about, about.empty() ? "" : " ", IdOf(name));
+  }
+  if (!event.address().empty()) absl::StrAppend(&about, about.empty() ? "" : " ", event.address());
+  return about;
+}
+
+std::string Line(const v1::Event& event) {
+  return absl::StrCat(TimeText(FromProto(event.time())), "  ", v1::Event::Type_Name(event.type()),
+                      "  ", OneLine(About(event)), event.text().empty() ? "" : ": ",
+                      OneLine(event.text()));
+}
+
+absl::Status List(const EventOptions& options, Context& context) {
+  v1::ListEventsRequest request;
+  ASSIGN_OR_RETURN(*request.mutable_filter(), FilterOf(options));
+  if (!options.after.empty()) {
+    ASSIGN_OR_RETURN(*request.mutable_after_event(), EventName(options.after));
+  }
+  return PrintList(
+      context, &Stub::ListEvents, request,
+      [](const auto& response) -> const auto& { return response.events(); },
+      Table({{"EVENT", Column::kRight},
+             {"TIME", Column::kLeft},
+             {"TYPE", Column::kLeft},
+             {"ABOUT", Column::kLeft},
+             {"TEXT", Column::kProse}}),
+      [](const v1::Event& event) -> std::vector<Cell> {
+        return {IdOf(event.name()), TimeText(FromProto(event.time())),
+                v1::Event::Type_Name(event.type()), About(event), event.text()};
+      },
+      {options.all || context.options.json ? 0 : options.limit,
+       "--all shows all, --after goes on, --type narrows it down"});
+}
+
+absl::Status Follow(const EventOptions& options, Context& context) {
+  v1::StreamEventsRequest request;
+  ASSIGN_OR_RETURN(*request.mutable_filter(), FilterOf(options));
+  if (!options.after.empty()) {
+    ASSIGN_OR_RETURN(*request.mutable_after_event(), EventName(options.after));
+  }
+  return context.client.Stream(&Stub::StreamEvents, request, [&context](const v1::Event& event) {
+    const bool reads = Emit(context, event, [&context](const v1::Event& shown) {
+      context.streams.out << Line(shown) << "\n";
+    });
+    context.streams.out.flush();
+    return reads && context.streams.out.good();
+  });
+}
+
+}  // namespace
+
+void AddEventCommands(CommandTree& tree) {
+  auto options = std::make_shared<EventOptions>();
+  EventOptions* o = options.get();
+  const auto filtered = [o](Command command) {
+    command.Option("--campaign", "CAMPAIGN", &o->campaign, "Only about this campaign")
+        .Option("--ip", "IP", &o->ip, "Only about this egress IP")
+        .Option("--provider", "PROVIDER", &o->provider, "Only about this provider")
+        .Option("--plan", "PLAN", &o->plan, "Only about this plan")
+        .Option("--type", "TYPE", &o->types, "Only of this type, e.g. alert; may be given again")
+        .Option("--after", "EVENT", &o->after, "Only behind this one; 0: from the start");
+    return command;
+  };
+  tree.Noun("event", "Events: what happened, in order");
+  filtered(tree.Verb("event", "list", "List events, oldest first"))
+      .Option("--limit", "N", &o->limit, 1, "Rows of the table; default 100")
+      .Flag("--all", &o->all, "Every row; -o json always lists all")
+      .Example("crescendo event list --type alert --type lane_stopped")
+      .Run([options](Context& context) { return List(*options, context); });
+  filtered(tree.Verb("event", "stream", "Print events as they happen"))
+      .Note("Goes on until Ctrl-C. --after EVENT resumes without a gap.")
+      .Example("crescendo event stream --ip mta1-a")
+      .Run([options](Context& context) { return Follow(*options, context); });
+}
+
+}  // namespace crescendo::cli

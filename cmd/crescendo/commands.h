@@ -1,0 +1,18 @@
+// commands.h: adds the verbs of each noun to the tree. One cmd_*.cc each.
+#pragma once
+
+#include "cmd/crescendo/command_tree.h"
+
+namespace crescendo::cli {
+
+void AddIpCommands(CommandTree& tree);
+void AddPoolCommands(CommandTree& tree);
+void AddPlanCommands(CommandTree& tree);
+void AddProviderCommands(CommandTree& tree);
+void AddCampaignCommands(CommandTree& tree);
+void AddLaneCommands(CommandTree& tree);
+void AddDeliveryCommands(CommandTree& tree);
+void AddSuppressionCommands(CommandTree& tree);
+void AddEventCommands(CommandTree& tree);
+
+}  // namespace crescendo::cli

@@ -1,0 +1,23 @@
+// import.h: a file of recipients into a campaign, chunk by chunk, each acknowledged when it is durable.
+//
+// After a cut it goes on behind the last durable chunk: chunks are cut the same way each time, so
+// nobody is imported twice and nobody is left out.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "cmd/crescendo/context.h"
+
+namespace crescendo::cli {
+
+struct ImportOptions {
+  std::string campaign, file, import_id, format;
+  int64_t chunk_size = 500;
+  bool skip_invalid = false;
+  bool dry_run = false;
+};
+
+absl::Status ImportFile(const ImportOptions& options, Context& context);
+
+}  // namespace crescendo::cli
