@@ -152,6 +152,9 @@ void Shard::Impl::SettleReply(ConnectionState& connection, const Flight& flight,
   settle.category = meaning.category;
   settle.reply = Cut(reply.ToString());
   React(lane, meaning, reply, campaign);
+  // A 5yz that is tried again for its meaning (a full mailbox, say) still counts at the receiver as
+  // refused: only a 4yz gives its slot back (L1).
+  settle.slot = reply.permanent() ? ports::Settle::Slot::kRefused : ports::Settle::Slot::kDeferred;
   switch (meaning.disposition) {
     case Disposition::kAccept:
       settle.slot = ports::Settle::Slot::kAccepted;
@@ -163,7 +166,6 @@ void Shard::Impl::SettleReply(ConnectionState& connection, const Flight& flight,
       return;
     case Disposition::kRetryNow:
       settle.counts_as_attempt = false;
-      settle.slot = ports::Settle::Slot::kDeferred;
       settle.state = DeliveryState::kDeferred;
       settle.next_attempt_time = now_.wall;
       Finish(lane, std::move(settle), EventType::kDeferred);
@@ -205,7 +207,6 @@ void Shard::Impl::Retry(LaneBook& lane, const Flight& flight, ports::Settle sett
   const Campaign& campaign = CampaignOf(flight.ranked.campaign).campaign;
   const absl::Time at = now_.wall + std::max(least, RetryDelay(options_.retry, category,
                                                                again.tried.attempts, random_));
-  if (settle.slot != ports::Settle::Slot::kInDoubt) settle.slot = ports::Settle::Slot::kDeferred;
   if (at > again.tried.first_attempt_time + campaign.lifetime) {
     // Its time is over. A mailbox that stayed full is a soft bounce, the rest has expired.
     const bool full = category == ReplyCategory::kMailboxFull;
