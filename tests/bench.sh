@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# One benchmark. Its last line is one JSON object:
+#   {"bench": NAME, "metrics": {name: number, …}, "goals": [{"metric", "op", "goal", "value", "met"}, …]}
+# Exits 0 when it could measure, whether or not a goal was met.
+#
+# Usage: tests/bench.sh NAME [arguments]
+#   end_to_end   messages a second, import to the last 250, beside raw smtp-source and Postfix
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+name=${1:-}
+case "$name" in
+  end_to_end) targets=(crescendod bench_import) ;;
+  -h|--help|"") sed -n '2,8p' "$0" | cut -c3-; exit 0 ;;
+  *) echo "bench.sh: there is no benchmark $name; see --help" >&2; exit 2 ;;
+esac
+shift
+
+{
+  cmd/setup.sh --tests
+  tests/support/fetch_smtp_sink.sh build/smtp-sink
+  mkdir -p build
+  cmake --preset release >build/configure.log || { cat build/configure.log; exit 1; }
+  NINJA_STATUS='[%f/%t, %e s] ' cmake --build --preset release --target "${targets[@]}"
+} >&2
+exec python3 "tests/bench/$name.py" --bin build/release/bin --sink build/smtp-sink "$@"
