@@ -1,5 +1,10 @@
 #include "scheduler/service/fingerprint.h"
 
+#include <endian.h>
+
+#include <algorithm>
+#include <cstring>
+
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
@@ -8,11 +13,16 @@
 namespace crescendo::service {
 
 uint64_t Fingerprint(absl::string_view bytes, uint64_t seed) {
-  uint64_t hash = 0xcbf29ce484222325u ^ seed;
-  for (const char byte : bytes) {
-    hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3u;
+  uint64_t hash = base::Random::Mix(seed ^ bytes.size());
+  while (!bytes.empty()) {
+    // Little-endian words, so that a store that moves to another machine knows them again.
+    uint64_t word = 0;
+    const size_t length = std::min(bytes.size(), sizeof(word));
+    std::memcpy(&word, bytes.data(), length);
+    hash = base::Random::Mix(hash ^ le64toh(word)) + 0x9e3779b97f4a7c15u;
+    bytes.remove_prefix(length);
   }
-  return base::Random::Mix(hash);
+  return hash;
 }
 
 uint64_t Fingerprint(const google::protobuf::MessageLite& message) {

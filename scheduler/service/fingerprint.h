@@ -1,6 +1,6 @@
 // fingerprint.h: one number for a request's body, to tell a repeat from another request.
 //
-// Stable over restarts and machines: FNV-1a of the deterministic wire form. Not for secrets.
+// Stable over restarts and machines: a hash of the deterministic wire form. Not for secrets.
 #pragma once
 
 #include <cstdint>

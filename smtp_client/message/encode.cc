@@ -121,14 +121,17 @@ std::string Phrase(absl::string_view name) {
 
 std::string WithCrLf(absl::string_view text) {
   std::string out;
-  out.reserve(text.size() + text.size() / 32);
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\r' && text[i] != '\n') {
-      out += text[i];
-      continue;
+  out.reserve(text.size() + text.size() / 32 + 2);
+  while (!text.empty()) {
+    const size_t lf = text.find('\n');
+    absl::string_view line = text.substr(0, lf);
+    text.remove_prefix(lf == absl::string_view::npos ? text.size() : lf + 1);
+    if (lf != absl::string_view::npos && absl::EndsWith(line, "\r")) line.remove_suffix(1);
+    for (size_t cr; (cr = line.find('\r')) != absl::string_view::npos;) {
+      absl::StrAppend(&out, line.substr(0, cr), "\r\n");
+      line.remove_prefix(cr + 1);
     }
-    out += "\r\n";
-    if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') ++i;
+    absl::StrAppend(&out, line, lf == absl::string_view::npos ? "" : "\r\n");
   }
   return out;
 }

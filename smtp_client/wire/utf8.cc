@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 namespace crescendo::smtp {
 namespace {
@@ -56,6 +57,14 @@ size_t Utf8CharLength(absl::string_view text, size_t at) {
 
 bool IsUtf8(absl::string_view text) {
   for (size_t at = 0; at < text.size();) {
+    // Most text is ASCII: eight bytes at a time, as long as it is.
+    uint64_t eight;
+    while (at + sizeof(eight) <= text.size()) {
+      std::memcpy(&eight, text.data() + at, sizeof(eight));
+      if ((eight & 0x8080808080808080u) != 0) break;
+      at += sizeof(eight);
+    }
+    if (at == text.size()) return true;
     const size_t length = Utf8CharLength(text, at);
     if (length == 0) return false;
     at += length;

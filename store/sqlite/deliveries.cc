@@ -3,7 +3,6 @@
 #include "absl/container/flat_hash_set.h"
 #include "scheduler/base/check.h"
 #include "scheduler/base/status_macros.h"
-#include "store/sqlite/variables.h"
 
 namespace crescendo::store {
 namespace {
@@ -46,13 +45,12 @@ absl::StatusOr<std::optional<Deliveries::Row>> Deliveries::Find(DeliveryId id) {
     row.last_provider = rows.Int(6);
     if (!rows.IsNull(7)) row.category = rows.Int(7);
     row.reply = rows.String(9);
-    row.variables = rows.String(11);
-    if (!rows.IsNull(14)) {
-      row.claim_ip = rows.Int(12);
-      row.claim_provider = rows.Int(13);
+    if (!rows.IsNull(13)) {
+      row.claim_ip = rows.Int(11);
+      row.claim_provider = rows.Int(12);
       row.holder = ClaimHolder{{EgressIpId(names_->LabelText(row.claim_ip)),
                                 ProviderId(names_->LabelText(row.claim_provider))},
-                               rows.Day(14)};
+                               rows.Day(13)};
     }
   }
   RETURN_IF_ERROR(rows.status());
@@ -126,14 +124,17 @@ absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
   if (domain.is_new) outcome->new_domains.emplace_back(domain.key, name);
   ASSIGN_OR_RETURN(const auto suppressed, SuppressedFor(row.address));
   const DeliveryState state = suppressed ? DeliveryState::kSuppressed : DeliveryState::kQueued;
-  const std::string variables = EncodeVariables(row.variables);
   RETURN_IF_ERROR(add_.Run(campaign.key.value(), domain.key, static_cast<int>(state), row.score,
-                           now, row.address, BlobOrNull{variables}));
+                           now, row.address));
   if (database_->changes() == 0) {
     ++outcome->duplicates;
     return absl::OkStatus();
   }
   *newest = database_->last_insert_id();
+  if (!row.variables.empty()) {
+    const std::string variables = EncodeVariables(row.variables);
+    RETURN_IF_ERROR(add_variables_.Run(*newest, BlobOrNull{variables}));
+  }
   if (suppressed) {
     ++outcome->suppressed;
   } else {
@@ -145,6 +146,16 @@ absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
     queued.score = row.score;
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<Variables> Deliveries::VariablesOf(DeliveryId id) {
+  Rows rows = find_variables_.Query(id.value());
+  Variables variables;
+  if (rows.Next()) {
+    ASSIGN_OR_RETURN(variables, DecodeVariables(rows.Text(0)));
+  }
+  RETURN_IF_ERROR(rows.status());
+  return variables;
 }
 
 absl::Status Deliveries::Apply(const ports::Claim& claim, ports::WriteResult* result) {
@@ -163,7 +174,7 @@ absl::Status Deliveries::Apply(const ports::Claim& claim, ports::WriteResult* re
     }
     RETURN_IF_ERROR(claim_.Run(id.value(), ip, provider, claim.day));
     tally_->Move(row->campaign.value(), row->state(), DeliveryState::kClaimed);
-    ASSIGN_OR_RETURN(Variables variables, DecodeVariables(row->variables));
+    ASSIGN_OR_RETURN(Variables variables, VariablesOf(id));
     claimed.push_back(
         {id, row->campaign, std::move(row->subject.address), std::move(variables), row->attempts});
   }

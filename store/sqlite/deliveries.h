@@ -18,6 +18,7 @@
 #include "store/sqlite/names.h"
 #include "store/sqlite/records.h"
 #include "store/sqlite/tally.h"
+#include "store/sqlite/variables.h"
 
 namespace crescendo::store {
 
@@ -48,7 +49,6 @@ class Deliveries {
     int64_t last_ip = 0, last_provider = 0;  // Labels.
     std::optional<int64_t> category;
     std::string reply;
-    std::string variables;
 
     DeliveryState state() const { return holder ? DeliveryState::kClaimed : unclaimed_state; }
   };
@@ -57,6 +57,7 @@ class Deliveries {
   // `newest`: the delivery's id, if one was stored.
   absl::Status AppendRow(const ports::AppendRecipients::Row& row, const CampaignInfo& campaign,
                          absl::Time now, ports::AppendOutcome* outcome, int64_t* newest);
+  absl::StatusOr<Variables> VariablesOf(DeliveryId id);
   absl::Status SettleRow(const ports::Settle& settle, Row* row);
   absl::Status End(const Row& row, DeliveryState state);
   absl::StatusOr<std::optional<SuppressionReason>> SuppressedFor(const std::string& address);
@@ -73,7 +74,7 @@ class Deliveries {
   Statement find_{database_,
                   "SELECT d.campaign, d.state, d.attempts, d.first_attempt_time_us,"
                   " d.last_attempt_time_us, d.last_ip, d.last_provider, d.category, d.last_event,"
-                  " d.reply, d.address, d.variables, c.egress_ip, c.provider, c.day"
+                  " d.reply, d.address, c.egress_ip, c.provider, c.day"
                   " FROM deliveries d LEFT JOIN claims c ON c.delivery = d.id WHERE d.id = ?1"};
   Statement find_chunk_{database_,
                         "SELECT fingerprint, added, duplicates, suppressed FROM import_chunks"
@@ -83,8 +84,11 @@ class Deliveries {
   Statement add_chunk_{database_, "INSERT INTO import_chunks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
   Statement add_{database_,
                  "INSERT INTO deliveries"
-                 " (campaign, domain, state, score, create_time_us, address, variables)"
-                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (address, campaign) DO NOTHING"};
+                 " (campaign, domain, state, score, create_time_us, address)"
+                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (address, campaign) DO NOTHING"};
+  Statement add_variables_{database_, "INSERT INTO delivery_variables VALUES (?1, ?2)"};
+  Statement find_variables_{database_,
+                            "SELECT variables FROM delivery_variables WHERE delivery = ?1"};
   Statement extend_range_{database_,
                           "UPDATE campaign_counts SET"
                           " first_delivery = coalesce(first_delivery, ?2), last_delivery = ?3"

@@ -178,6 +178,19 @@ TEST(SqliteStore, OpensEveryEarlierVersionWithItsRows) {
     EXPECT_EQ(store->GetDelivery(DeliveryId(2))->state, DeliveryState::kClaimed);
     EXPECT_EQ(store->ListEvents({}, EventId(0), 10)->at(0).text, "250 ok");
     EXPECT_EQ(RecountFault(*store), "");
+    // What a message is made from has come along.
+    const std::vector<ports::OpenClaim> claims = store->LoadOpenClaims().value();
+    ASSERT_EQ(claims.size(), 1u);
+    std::vector<ports::WriteResult> results;
+    ASSERT_TRUE(store
+                    ->Commit({ports::Release{claims[0].lane, claims[0].day, {DeliveryId(2)}},
+                              ports::Claim{claims[0].lane, claims[0].day, {DeliveryId(2)}, absl::FromUnixSeconds(1772409600)}},
+                             &results)
+                    .ok());
+    const auto& again = std::get<std::vector<ports::ClaimedDelivery>>(results[1].value);
+    ASSERT_EQ(again.size(), 1u);
+    using Variables = std::vector<std::pair<std::string, std::string>>;
+    EXPECT_EQ(again[0].variables, (Variables{{"name", "Bob"}}));
   }
 }
 
