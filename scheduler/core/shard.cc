@@ -21,17 +21,49 @@ Shard::Impl::Impl(const ProviderCatalog& providers, const ReplyClassifier& class
 }
 
 std::vector<Effect> Shard::Impl::Step(const base::Moment& now, absl::Span<const Letter> letters) {
-  now_ = now;
+  Take(now, letters);
   wake_ = absl::InfiniteFuture();
-  effects_.clear();
-  for (const Letter& letter : letters) {
-    std::visit([this](const auto& content) { On(content); }, letter);
-  }
   TurnDays();
   AskForMx();
   Release();
   CloseIdle();
-  return std::move(effects_);
+  return std::exchange(effects_, {});
+}
+
+void Shard::Impl::Take(const base::Moment& now, absl::Span<const Letter> letters) {
+  // Lanes sleep until a time of day, but buckets run by the steady clock: after a jump all look again.
+  const absl::Duration jump = (now.wall - now_.wall) - (now.steady - now_.steady);
+  now_ = now;
+  if (absl::AbsDuration(jump) > absl::Seconds(1)) WakeAll();
+  for (const Letter& letter : letters) {
+    std::visit([this](const auto& content) { On(content); }, letter);
+  }
+}
+
+// --- Lanes that sleep
+// ------------------------------------------------------------------------------------
+
+void Shard::Impl::Wake(LaneBook& lane) {
+  if (std::exchange(lane.awake, true)) return;
+  ips_[lane.ip].awake.push_back(lane.provider);
+}
+
+void Shard::Impl::WakeProvider(ProviderIndex provider) {
+  for (IpState& ip : ips_) {
+    if (provider < static_cast<int>(ip.lanes.size()) && ip.lanes[provider] != nullptr) {
+      Wake(*ip.lanes[provider]);
+    }
+  }
+}
+
+void Shard::Impl::WakeIp(IpState& ip) {
+  for (auto& lane : ip.lanes) {
+    if (lane != nullptr) Wake(*lane);
+  }
+}
+
+void Shard::Impl::WakeAll() {
+  for (IpState& ip : ips_) WakeIp(ip);
 }
 
 // --- Records
@@ -58,6 +90,7 @@ LaneBook& Shard::Impl::LaneOf(IpState& ip, ProviderIndex provider) {
                                              [&](const IpState& other) { return &other == &ip; }) -
                                 ips_.begin());
     lane->provider = provider;
+    Wake(*lane);
   }
   return *lane;
 }
@@ -68,6 +101,7 @@ const Plan* Shard::Impl::PlanOf(const IpState& ip) const {
 }
 
 void Shard::Impl::On(const EgressIp& ip) {
+  WakeAll();
   if (IpState* known = FindIp(ip.id)) {
     // A new address or EHLO name holds for new connections: close the old ones.
     if (known->ip.address != ip.address || known->ip.ehlo_name != ip.ehlo_name) {
@@ -92,6 +126,7 @@ void Shard::Impl::On(const EgressIp& ip) {
 }
 
 void Shard::Impl::On(const Pool& pool) {
+  WakeAll();
   size_t index = 0;
   while (index < pools_.size() && pools_[index].pool.id != pool.id) ++index;
   if (index == pools_.size()) pools_.emplace_back();
@@ -101,6 +136,9 @@ void Shard::Impl::On(const Pool& pool) {
                         pool.egress_ips.end();
     if (member) {
       ip.pool = static_cast<int>(index);
+      for (size_t provider = 0; provider < pools_[index].queues.size(); ++provider) {
+        if (pools_[index].queues[provider] != nullptr) LaneOf(ip, static_cast<int>(provider));
+      }
     } else if (ip.pool == static_cast<int>(index)) {
       ip.pool = -1;
       for (auto& lane : ip.lanes) {
@@ -114,6 +152,7 @@ void Shard::Impl::On(const Plan& plan) {
   plans_[plan.id.text()] = plan;
   IpState* ip = FindIp(plan.egress_ip);
   if (ip == nullptr) return;
+  WakeIp(*ip);
   ip->plan = plan.id.text();
   const absl::StatusOr<absl::TimeZone> zone = base::LoadZone(plan.time_zone);
   CRESCENDO_CHECK(zone.ok());
@@ -131,6 +170,7 @@ void Shard::Impl::On(const Plan& plan) {
 void Shard::Impl::On(const PlanDay& day) {
   IpState* ip = FindIp(day.egress_ip);
   if (ip == nullptr) return;
+  WakeIp(*ip);
   ip->day = day;
   if (const Plan* plan = PlanOf(*ip); plan != nullptr && day.decision == DayDecision::kOpen) {
     SetWindow(*ip, *plan);
@@ -138,9 +178,11 @@ void Shard::Impl::On(const PlanDay& day) {
 }
 
 void Shard::Impl::On(const Campaign& campaign) {
+  WakeAll();
   CampaignStatus& known = campaigns_[campaign.key];
   const bool pool_changed = known.campaign.pool != campaign.pool && !known.campaign.pool.empty();
   known.campaign = campaign;
+  known.sending_domain = campaign.sending_domain();
   const int old_pool = known.pool;
   known.pool = -1;
   for (size_t i = 0; i < pools_.size(); ++i) {
@@ -204,6 +246,7 @@ void Shard::Impl::On(const LaneRecord& record) {
     providers_.push_back({std::move(own), {}});
   }
   LaneBook& lane = LaneOf(*ip, index);
+  Wake(lane);
   const bool known = lane.paused != record.paused;
   lane.paused = record.paused;
   lane.pause_reason = record.pause_reason;
@@ -222,7 +265,9 @@ void Shard::Impl::On(const LedgerRow& row) {
   LaneRecord record;
   record.lane = row.lane;
   if (!provider_by_id_.contains(row.lane.provider.text())) On(record);
-  LaneOf(*ip, provider_by_id_.at(row.lane.provider.text())).ledger[row.day] = row;
+  LaneBook& lane = LaneOf(*ip, provider_by_id_.at(row.lane.provider.text()));
+  lane.ledger[row.day] = row;
+  Wake(lane);
 }
 
 void Shard::Impl::On(const ClaimAnswer& answer) {
@@ -231,6 +276,8 @@ void Shard::Impl::On(const ClaimAnswer& answer) {
   OpenClaim claim = std::move(found->second);
   claims_.erase(found);
   LaneBook& lane = *claim.lane;
+  Wake(lane);
+  ips_[lane.ip].engaged.insert(lane.provider);
   lane.claims_pending -= static_cast<int>(claim.flights.size());
   absl::flat_hash_map<DeliveryId, const ports::ClaimedDelivery*> got;
   if (answer.claimed.ok()) {
@@ -258,6 +305,7 @@ void Shard::Impl::On(const ClaimAnswer& answer) {
 void Shard::Impl::On(const ports::TransportEvent& event) {
   const auto found = connections_.find(event.connection);
   if (found == connections_.end()) return;
+  Wake(*found->second.lane);
   switch (event.kind) {
     case ports::TransportEvent::Kind::kOpened:
       OnOpened(found->second);
@@ -308,6 +356,9 @@ Shard::Shard(const ProviderCatalog& providers, const ReplyClassifier& classifier
     : impl_(std::make_unique<Impl>(providers, classifier, options)) {}
 Shard::~Shard() = default;
 
+void Shard::Take(const base::Moment& now, absl::Span<const Letter> letters) {
+  impl_->Take(now, letters);
+}
 std::vector<Effect> Shard::Step(const base::Moment& now, absl::Span<const Letter> letters) {
   return impl_->Step(now, letters);
 }

@@ -91,6 +91,9 @@ class Shard {
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
+  // Learns what the letters say and decides nothing: for the loading of a store of millions, page by
+  // page. What follows from them is in the effects of the next Step.
+  void Take(const base::Moment& now, absl::Span<const Letter> letters);
   // `now` never goes back in its steady part.
   std::vector<Effect> Step(const base::Moment& now, absl::Span<const Letter> letters);
 

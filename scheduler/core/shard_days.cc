@@ -18,6 +18,7 @@ void Shard::Impl::TurnDays() {
     const bool open = ip.day.has_value() && ip.day->decision == DayDecision::kOpen;
     if (open && ip.day->day < today) {
       CloseOpenDay(ip, *plan);
+      WakeIp(ip);
       plan = PlanOf(ip);
     }
     if (plan->state != PlanState::kActive) continue;
@@ -35,11 +36,13 @@ void Shard::Impl::TurnDays() {
       event.text = ip.day->reason;
       Emit(ports::Put<Plan>{done, {}, {std::move(event)}});
       plans_[done.id.text()].state = PlanState::kGraduated;
+      WakeIp(ip);
       continue;
     }
     if (std::optional<PlanDay> next = OpenDay(*plan, ip.day, today); next.has_value()) {
       ip.day = *std::move(next);
       SetWindow(ip, *plan);
+      WakeIp(ip);
       Event event = NewEvent(EventType::kPlanDayOpened, nullptr);
       event.egress_ip = ip.ip.id;
       event.plan = plan->id;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "scheduler/base/random.h"
 #include "scheduler/core/shard.h"
@@ -25,6 +26,7 @@ class Shard::Impl {
  public:
   Impl(const ProviderCatalog& providers, const ReplyClassifier& classifier, const Options& options);
 
+  void Take(const base::Moment& now, absl::Span<const Letter> letters);
   std::vector<Effect> Step(const base::Moment& now, absl::Span<const Letter> letters);
 
   // --- shard.cc: records -------------------------------------------------------------------------
@@ -44,6 +46,12 @@ class Shard::Impl {
   void On(const SuppressedAddress& suppressed);
   void On(const Drain&) { draining_ = true; }
 
+  // The lane, or lanes, may have something to do: see LaneBook::awake.
+  void Wake(LaneBook& lane);
+  void WakeProvider(ProviderIndex provider);  // Of every IP.
+  void WakeIp(IpState& ip);
+  void WakeAll();
+
   IpState* FindIp(const EgressIpId& id);
   const IpState* FindIp(const EgressIpId& id) const;
   LaneBook& LaneOf(IpState& ip, ProviderIndex provider);
@@ -56,7 +64,8 @@ class Shard::Impl {
   // --- shard_mail.cc: recipients
   // -------------------------------------------------------------------
   void Enqueue(const QueuedDelivery& delivery);
-  void EnqueueAt(DomainState& domain, const QueuedDelivery& delivery);
+  void EnqueueAt(const DomainState& domain, const DomainState::Waiting& waiting);
+  DomainState& DomainOf(DomainKey key);
   void Requeue(const Flight& flight, absl::Time not_before, const EgressIpId& pinned_ip);
   void AskForMx();
   ProviderIndex ProviderOf(const ports::MxSet& mx);
@@ -79,19 +88,23 @@ class Shard::Impl {
 
   // --- shard_release.cc
   // ----------------------------------------------------------------------------
-  void Release();
-  void ReleaseIp(IpState& ip);
-  Wait IpBlocking(const IpState& ip) const;
-  // All but the IP's own reasons and the connections.
-  Wait LaneBlocking(const IpState& ip, const LaneBook& lane, int64_t share) const;
-  Wait QueueBlocking(const IpState& ip, const LaneBook& lane) const;
-  Wait CampaignBlocking(const CampaignStatus& campaign, ProviderIndex provider) const;
-  bool SiteUsable(SiteIndex site, absl::Time* until) const;
   struct Pick {
     RecipientQueue* queue = nullptr;
     RecipientQueue::Ranked ranked;
     SiteIndex site = 0;
   };
+  void Release();
+  void ReleaseIp(IpState& ip);
+  void TendEngaged(IpState& ip, const Wait& ip_wait);
+  void Sleep(IpState& ip, LaneBook& lane, absl::Time until);
+  Wait IpBlocking(const IpState& ip) const;
+  // All but the IP's own reasons and the connections.
+  // `pick`, if not null, is set when nothing blocks.
+  Wait LaneBlocking(const IpState& ip, const LaneBook& lane, int64_t share,
+                    std::optional<Pick>* pick = nullptr) const;
+  Wait QueueBlocking(const IpState& ip, const LaneBook& lane, std::optional<Pick>* pick) const;
+  Wait CampaignBlocking(const CampaignStatus& campaign, ProviderIndex provider) const;
+  bool SiteUsable(SiteIndex site, absl::Time* until) const;
   std::optional<Pick> BestFor(const IpState& ip, const LaneBook& lane) const;
   bool TryClaim(IpState& ip, LaneBook& lane, const Pick& pick);
   void TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick);
@@ -131,6 +144,7 @@ class Shard::Impl {
   void CountContent(LaneBook& lane, CampaignKey campaign, bool refused, const std::string& text);
   void Accepted(LaneBook& lane, CampaignKey campaign);
   void HostFailed(const ports::MxHost& host, const std::string& fault);
+  void HostWorks(const ConnectionState& connection);
   void Alert(const LaneBook& lane, const Classification& meaning, const Reply& reply,
              CampaignKey campaign);
 
@@ -163,8 +177,9 @@ class Shard::Impl {
   std::deque<SiteState> sites_;
   absl::flat_hash_map<std::string, SiteIndex> site_by_key_;
   absl::flat_hash_map<std::string, HostState> hosts_;
-  std::map<DomainKey, DomainState> domains_;
+  std::deque<DomainState> domains_;  // By key, which the store gives without large gaps.
   std::vector<DomainKey> to_ask_;
+  absl::btree_set<std::pair<absl::Time, DomainKey>> ask_later_;
 
   std::deque<IpState> ips_;
   std::deque<PoolState> pools_;
@@ -173,7 +188,8 @@ class Shard::Impl {
   std::map<std::string, SendingDomain> sending_domains_;
   absl::flat_hash_map<DeliveryId, Tried> tried_;
 
-  std::map<ConnectionId, ConnectionState> connections_;
+  std::map<ConnectionId, ConnectionState> connections_;  // Whose addresses lanes keep.
+  bool starved_ = false;  // A lane got no connection because of options_.max_connections.
   int64_t last_connection_ = 0;
   int64_t last_claim_ = 0;
   // Claims that await their commit.

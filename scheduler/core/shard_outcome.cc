@@ -29,7 +29,7 @@ void Shard::Impl::OnOpened(ConnectionState& connection) {
   if (connection.state != ConnectionState::State::kOpening) return;
   connection.state = ConnectionState::State::kIdle;
   connection.idle_since = now_.wall;
-  hosts_.erase(connection.host.name);
+  HostWorks(connection);
   Dispatch(*connection.lane);
 }
 
@@ -94,7 +94,8 @@ void Shard::Impl::OnClosed(ConnectionState& connection, const ports::TransportEv
       HostFailed(connection.host, event.detail);
     }
   }
-  std::erase(lane.connections, connection.id);
+  std::erase(lane.connections, &connection);
+  if (std::exchange(starved_, false)) WakeAll();
   connections_.erase(connection.id);
   Dispatch(lane);
 }
@@ -159,7 +160,7 @@ void Shard::Impl::SettleReply(ConnectionState& connection, const Flight& flight,
     case Disposition::kAccept:
       settle.slot = ports::Settle::Slot::kAccepted;
       settle.state = DeliveryState::kAccepted;
-      hosts_.erase(connection.host.name);
+      HostWorks(connection);
       Accepted(lane, campaign);
       tried_.erase(settle.delivery);
       Finish(lane, std::move(settle), EventType::kAccepted);
@@ -288,10 +289,12 @@ void Shard::Impl::React(LaneBook& lane, const Classification& meaning, const Rep
 void Shard::Impl::NoVerdict(LaneBook& lane, CampaignKey campaign) {
   lane.throttle.OnOther();
   if (campaign.value() == 0) return;
-  const auto domain = sending_domains_.find(CampaignOf(campaign).campaign.sending_domain());
+  const auto domain = sending_domains_.find(CampaignOf(campaign).sending_domain);
   if (domain == sending_domains_.end()) return;
   const auto at = domain->second.at.find(lane.provider);
-  if (at != domain->second.at.end()) at->second.throttle.OnOther();
+  if (at == domain->second.at.end()) return;
+  at->second.throttle.OnOther();
+  WakeProvider(lane.provider);
 }
 
 void Shard::Impl::ReactAtLane(LaneBook& lane, const Classification& meaning, const Reply& reply) {
@@ -301,8 +304,8 @@ void Shard::Impl::ReactAtLane(LaneBook& lane, const Classification& meaning, con
   Throttle::Change change = Throttle::Change::kNone;
   if (meaning.scope == ReplyScope::kLaneConnections) {
     int open = 0;
-    for (const ConnectionId id : lane.connections) {
-      open += connections_.at(id).state != ConnectionState::State::kOpening;
+    for (const ConnectionState* connection : lane.connections) {
+      open += connection->state != ConnectionState::State::kOpening;
     }
     change =
         lane.throttle.OnTooManyConnections(now_.wall, std::max(open + 1, 2), options_.throttle);
@@ -331,16 +334,15 @@ void Shard::Impl::ReactAtLane(LaneBook& lane, const Classification& meaning, con
                         ", then at most ", static_cast<int64_t>(lane.throttle.rate_per_hour()),
                         " an hour on one connection: ", text));
   // Restart on one connection: the others go.
-  for (const ConnectionId id : std::vector<ConnectionId>(lane.connections)) {
-    ConnectionState& connection = connections_.at(id);
-    if (connection.state == ConnectionState::State::kIdle) CloseConnection(connection);
+  for (ConnectionState* connection : lane.connections) {
+    if (connection->state == ConnectionState::State::kIdle) CloseConnection(*connection);
   }
   Revoke(lane, /*all=*/true);
 }
 
 void Shard::Impl::HoldSendingDomain(LaneBook& lane, const Classification& meaning,
                                     const Reply& reply, CampaignKey campaign) {
-  const std::string name = CampaignOf(campaign).campaign.sending_domain();
+  const std::string& name = CampaignOf(campaign).sending_domain;
   SendingDomain& domain = sending_domains_[name];
   const std::string text = Cut(reply.ToString());
   Event event = NewEvent(EventType::kHoldStarted, &lane);
@@ -419,14 +421,19 @@ void Shard::Impl::Accepted(LaneBook& lane, CampaignKey campaign) {
     default:
       break;
   }
-  const auto domain = sending_domains_.find(CampaignOf(campaign).campaign.sending_domain());
+  const auto domain = sending_domains_.find(CampaignOf(campaign).sending_domain);
   if (domain == sending_domains_.end()) return;
   const auto at = domain->second.at.find(lane.provider);
   if (at == domain->second.at.end()) return;
+  WakeProvider(lane.provider);
   at->second.throttle.OnAccepted(now_.wall, at->second.meter.PerHour(now_.steady), 0, 1,
                                  options_.throttle);
   at->second.bucket.SetRate(at->second.throttle.rate_per_hour(), options_.pacing.warming_burst,
                             now_.steady);
+}
+
+void Shard::Impl::HostWorks(const ConnectionState& connection) {
+  if (hosts_.erase(connection.host.name) > 0) WakeProvider(connection.lane->provider);
 }
 
 void Shard::Impl::HostFailed(const ports::MxHost& host, const std::string& fault) {

@@ -4,6 +4,8 @@
 // takes its best recipient. A lane claims only for a connection that is there, so a slow connect
 // holds no slot and a pause is in force at once; established lanes claim a little ahead.
 #include <algorithm>
+#include <functional>
+#include <queue>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -39,74 +41,98 @@ bool Revokes(Reason reason) {
 }  // namespace
 
 void Shard::Impl::Release() {
-  for (auto& pool : pools_) {
-    for (auto& queue : pool.queues) {
-      if (queue == nullptr) continue;
-      queue->Ripen(now_.wall);
+  for (PoolState& pool : pools_) {
+    for (size_t provider = 0; provider < pool.queues.size(); ++provider) {
+      RecipientQueue* queue = pool.queues[provider].get();
+      if (queue == nullptr || queue->waiting() == 0) continue;
+      if (queue->Ripen(now_.wall)) WakeProvider(static_cast<ProviderIndex>(provider));
       WakeAt(queue->NextRipe());
     }
   }
-  for (IpState& ip : ips_) {
-    for (auto& lane : ip.lanes) {
-      if (lane == nullptr) continue;
-      lane->pinned.Ripen(now_.wall);
-      WakeAt(lane->pinned.NextRipe());
-    }
-    ReleaseIp(ip);
-  }
+  for (IpState& ip : ips_) ReleaseIp(ip);
   FlushClaims();
 }
 
 void Shard::Impl::ReleaseIp(IpState& ip) {
   const Wait ip_wait = IpBlocking(ip);
-  for (auto& lane : ip.lanes) {
-    if (lane == nullptr) continue;
-    if (!lane->ready.empty()) {
-      const Wait wait = ip_wait.reason != Reason::kNone && Revokes(ip_wait.reason)
-                            ? ip_wait
-                            : lane->throttle.Blocking(now_.wall);
-      if (Revokes(wait.reason) || lane->paused) Revoke(*lane, /*all=*/true);
-      Dispatch(*lane);
-    }
-    Trim(*lane);
-  }
+  TendEngaged(ip, ip_wait);
   if (ip_wait.reason != Reason::kNone) {
     WakeAt(ip_wait.until);
     return;
   }
-  const std::vector<int64_t> shares = SharesOf(ip);
-  std::vector<char> skip(ip.lanes.size(), 0);
-  while (true) {
-    // The lane that is furthest behind its share; without a plan, any that can.
-    LaneBook* next = nullptr;
-    double least = 0;
-    for (size_t i = 0; i < ip.lanes.size(); ++i) {
-      LaneBook* lane = ip.lanes[i].get();
-      if (lane == nullptr || skip[i]) continue;
-      UpdateRates(ip, *lane);
-      const Wait wait = LaneBlocking(ip, *lane, i < shares.size() ? shares[i] : 0);
-      if (wait.reason != Reason::kNone) {
-        WakeAt(wait.until);
-        skip[i] = 1;
-        continue;
-      }
-      const double share = std::max<double>(static_cast<double>(shares[i]), 1);
-      const double fill = static_cast<double>(Used(*lane, DayOf(ip)) + 1) / share;
-      if (next == nullptr || fill < least) {
-        next = lane;
-        least = fill;
-      }
+  for (; !ip.alarms.empty() && ip.alarms.top().time <= now_.wall; ip.alarms.pop()) {
+    Wake(*ip.lanes[ip.alarms.top().provider]);
+  }
+  // The lane that is furthest behind its share goes first; without a plan, the least used today.
+  struct Turn {
+    double fill;
+    ProviderIndex provider;
+    bool operator>(const Turn& other) const {
+      return fill != other.fill ? fill > other.fill : provider > other.provider;
     }
-    if (next == nullptr) return;
-    const std::optional<Pick> pick = BestFor(ip, *next);
-    if (!pick.has_value() || !TryClaim(ip, *next, *pick)) {
-      skip[next->provider] = 1;
+  };
+  const std::vector<int64_t> shares = SharesOf(ip);
+  const absl::CivilDay day = DayOf(ip);
+  const auto turn_of = [&](ProviderIndex provider) {
+    const double share = std::max<double>(static_cast<double>(shares[provider]), 1);
+    return Turn{static_cast<double>(Used(*ip.lanes[provider], day) + 1) / share, provider};
+  };
+  std::vector<Turn> turns;
+  for (const ProviderIndex provider : ip.awake) turns.push_back(turn_of(provider));
+  std::priority_queue<Turn, std::vector<Turn>, std::greater<Turn>> queue({}, std::move(turns));
+  while (!queue.empty()) {
+    LaneBook& lane = *ip.lanes[queue.top().provider];
+    queue.pop();
+    UpdateRates(ip, lane);
+    std::optional<Pick> pick;
+    const Wait wait = LaneBlocking(ip, lane, shares[lane.provider], &pick);
+    if (wait.reason != Reason::kNone) {
+      // What other lanes use and queue moves the shares: no alarm tells of that.
+      if (wait.reason != Reason::kProviderShare) Sleep(ip, lane, wait.until);
       continue;
     }
-    if (const Wait wait = IpBlocking(ip); wait.reason != Reason::kNone) {
-      WakeAt(wait.until);
-      return;
+    if (!TryClaim(ip, lane, *pick)) {
+      Sleep(ip, lane, absl::InfiniteFuture());  // Until something happens on a connection.
+      continue;
     }
+    queue.push(turn_of(lane.provider));
+    if (const Wait full = IpBlocking(ip); full.reason != Reason::kNone) {
+      WakeAt(full.until);
+      break;
+    }
+  }
+  std::erase_if(ip.awake, [&](ProviderIndex provider) { return !ip.lanes[provider]->awake; });
+  if (!ip.alarms.empty()) WakeAt(ip.alarms.top().time);
+}
+
+void Shard::Impl::Sleep(IpState& ip, LaneBook& lane, absl::Time until) {
+  lane.awake = false;
+  // One that rings too early does no harm, and an import of millions adds no alarms.
+  if (until == absl::InfiniteFuture() || (now_.wall < lane.alarm && lane.alarm <= until)) return;
+  lane.alarm = until;
+  ip.alarms.push({until, lane.provider});
+}
+
+void Shard::Impl::TendEngaged(IpState& ip, const Wait& ip_wait) {
+  const bool revoked = ip_wait.reason != Reason::kNone && Revokes(ip_wait.reason);
+  for (const ProviderIndex provider :
+       std::vector<ProviderIndex>(ip.engaged.begin(), ip.engaged.end())) {
+    LaneBook& lane = *ip.lanes[provider];
+    if (lane.connections.empty() && lane.ready.empty() && lane.pinned.size() == 0) {
+      ip.engaged.erase(provider);
+      continue;
+    }
+    if (lane.pinned.waiting() > 0) {
+      if (lane.pinned.Ripen(now_.wall)) Wake(lane);
+      WakeAt(lane.pinned.NextRipe());
+    }
+    if (!lane.ready.empty()) {
+      if (revoked || lane.paused || Revokes(lane.throttle.Blocking(now_.wall).reason)) {
+        Revoke(lane, /*all=*/true);
+      }
+      Dispatch(lane);
+    }
+    Trim(lane);
   }
 }
 
@@ -136,7 +162,8 @@ Wait Shard::Impl::IpBlocking(const IpState& ip) const {
   return {};
 }
 
-Wait Shard::Impl::LaneBlocking(const IpState& ip, const LaneBook& lane, int64_t share) const {
+Wait Shard::Impl::LaneBlocking(const IpState& ip, const LaneBook& lane, int64_t share,
+                               std::optional<Pick>* pick) const {
   if (lane.paused) return {Reason::kLanePaused, absl::InfiniteFuture(), lane.pause_reason};
   if (const Wait wait = lane.throttle.Blocking(now_.wall); wait.reason != Reason::kNone)
     return wait;
@@ -152,17 +179,17 @@ Wait Shard::Impl::LaneBlocking(const IpState& ip, const LaneBook& lane, int64_t 
       return {Reason::kProviderShare, ip.day_end, absl::StrCat(used, " of ", share, " used")};
     }
   }
-  if (const Wait wait = QueueBlocking(ip, lane); wait.reason != Reason::kNone) return wait;
   if (const absl::Duration at = lane.bucket.NextAt(); at > now_.steady) {
     return {Reason::kLaneRate, now_.wall + (at - now_.steady), ""};
   }
   if (const absl::Duration at = providers_[lane.provider].bucket.NextAt(); at > now_.steady) {
     return {Reason::kProviderRate, now_.wall + (at - now_.steady), ""};
   }
-  return {};
+  return QueueBlocking(ip, lane, pick);
 }
 
-Wait Shard::Impl::QueueBlocking(const IpState& ip, const LaneBook& lane) const {
+Wait Shard::Impl::QueueBlocking(const IpState& ip, const LaneBook& lane,
+                                std::optional<Pick>* pick) const {
   const RecipientQueue* shared = nullptr;
   const auto& queues = pools_[ip.pool].queues;
   if (lane.provider < static_cast<int>(queues.size())) shared = queues[lane.provider].get();
@@ -173,7 +200,11 @@ Wait Shard::Impl::QueueBlocking(const IpState& ip, const LaneBook& lane) const {
     if (ripe != absl::InfiniteFuture()) return {Reason::kRetryTime, ripe, ""};
     return {Reason::kNoRecipients, absl::InfiniteFuture(), ""};
   }
-  if (BestFor(ip, lane).has_value()) return {};
+  std::optional<Pick> best = BestFor(ip, lane);
+  if (best.has_value()) {
+    if (pick != nullptr) *pick = best;
+    return {};
+  }
   // Recipients are there, and none may go: say what the first campaign with any waits for.
   Wait wait{Reason::kCampaignPaused, absl::InfiniteFuture(), ""};
   for (const auto& [key, campaign] : campaigns_) {
@@ -203,7 +234,7 @@ Wait Shard::Impl::CampaignBlocking(const CampaignStatus& campaign, ProviderIndex
       at != campaign.at.end() && now_.wall < at->second.held_until) {
     return {Reason::kCampaignHeld, at->second.held_until, at->second.fault};
   }
-  const auto domain = sending_domains_.find(campaign.campaign.sending_domain());
+  const auto domain = sending_domains_.find(campaign.sending_domain);
   if (domain == sending_domains_.end()) return {};
   if (now_.wall < domain->second.held_until) {
     return {Reason::kSendingDomainHeld, domain->second.held_until, domain->second.fault};
@@ -244,7 +275,7 @@ std::optional<Shard::Impl::Pick> Shard::Impl::BestFor(const IpState& ip,
     int looked = 0;
     queue.VisitBest(open, [&](const RecipientQueue::Ranked& ranked) {
       if (best.has_value() && !(ranked.candidate < best->ranked.candidate)) return false;
-      const SiteIndex site = domains_.at(ranked.candidate.domain).site;
+      const SiteIndex site = domains_[static_cast<size_t>(ranked.candidate.domain.value())].site;
       if (site >= 0 && SiteUsable(site, nullptr)) {
         best = Pick{&queue, ranked, site};
         return false;
@@ -262,11 +293,10 @@ std::optional<Shard::Impl::Pick> Shard::Impl::BestFor(const IpState& ip,
 
 bool Shard::Impl::TryClaim(IpState& ip, LaneBook& lane, const Pick& pick) {
   int idle = 0, busy = 0;
-  for (const ConnectionId id : lane.connections) {
-    const ConnectionState& connection = connections_.at(id);
-    if (connection.site != pick.site) continue;
-    idle += connection.state == ConnectionState::State::kIdle;
-    busy += connection.state == ConnectionState::State::kBusy;
+  for (const ConnectionState* connection : lane.connections) {
+    if (connection->site != pick.site) continue;
+    idle += connection->state == ConnectionState::State::kIdle;
+    busy += connection->state == ConnectionState::State::kBusy;
   }
   const int waiting = lane.claims_pending + static_cast<int>(lane.ready.size());
   // An established lane claims ahead, so that no connection waits for the disk.
@@ -301,7 +331,7 @@ void Shard::Impl::TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick) {
   lane.throttle.OnAttempt();
   lane.meter.Count(now_.steady);
   const CampaignStatus& campaign = CampaignOf(pick.ranked.campaign);
-  if (const auto domain = sending_domains_.find(campaign.campaign.sending_domain());
+  if (const auto domain = sending_domains_.find(campaign.sending_domain);
       domain != sending_domains_.end()) {
     if (const auto at = domain->second.at.find(lane.provider); at != domain->second.at.end()) {
       at->second.bucket.Take(now_.steady);
@@ -343,9 +373,8 @@ void Shard::Impl::Dispatch(LaneBook& lane) {
     ConnectionState* connection = IdleConnection(lane, flight.site);
     if (connection == nullptr) {
       const bool coming =
-          std::any_of(lane.connections.begin(), lane.connections.end(), [&](ConnectionId id) {
-            const ConnectionState& other = connections_.at(id);
-            return other.site == flight.site && other.state != ConnectionState::State::kClosing;
+          std::any_of(lane.connections.begin(), lane.connections.end(), [&](const auto* other) {
+            return other->site == flight.site && other->state != ConnectionState::State::kClosing;
           });
       if (!coming && !EnsureConnection(lane, flight.site)) {
         stranded.push_back(std::move(flight));
@@ -399,10 +428,9 @@ void Shard::Impl::ReleaseFlights(LaneBook& lane, std::vector<Flight> flights) {
 // -----------------------------------------------------------------------------------
 
 ConnectionState* Shard::Impl::IdleConnection(LaneBook& lane, SiteIndex site) {
-  for (const ConnectionId id : lane.connections) {
-    ConnectionState& connection = connections_.at(id);
-    if (connection.site == site && connection.state == ConnectionState::State::kIdle)
-      return &connection;
+  for (ConnectionState* connection : lane.connections) {
+    if (connection->site == site && connection->state == ConnectionState::State::kIdle)
+      return connection;
   }
   return nullptr;
 }
@@ -415,23 +443,24 @@ int Shard::Impl::ConnectionLimit(const LaneBook& lane) const {
 
 bool Shard::Impl::EnsureConnection(LaneBook& lane, SiteIndex site) {
   // One that is being opened is enough for now: the next comes when this one is there.
-  for (const ConnectionId id : lane.connections) {
-    const ConnectionState& connection = connections_.at(id);
-    if (connection.site == site && connection.state == ConnectionState::State::kOpening)
+  for (const ConnectionState* connection : lane.connections) {
+    if (connection->site == site && connection->state == ConnectionState::State::kOpening)
       return true;
   }
   if (static_cast<int>(lane.connections.size()) >= ConnectionLimit(lane)) {
     // An idle connection to another site makes room.
-    for (const ConnectionId id : lane.connections) {
-      ConnectionState& connection = connections_.at(id);
-      if (connection.site != site && connection.state == ConnectionState::State::kIdle) {
-        CloseConnection(connection);
+    for (ConnectionState* connection : lane.connections) {
+      if (connection->site != site && connection->state == ConnectionState::State::kIdle) {
+        CloseConnection(*connection);
         break;
       }
     }
     return false;
   }
-  if (static_cast<int>(connections_.size()) >= options_.max_connections) return false;
+  if (static_cast<int>(connections_.size()) >= options_.max_connections) {
+    starved_ = true;
+    return false;
+  }
   const ports::MxHost* host = nullptr;
   for (const ports::MxHost& candidate : sites_[site].mx.hosts) {
     const auto state = hosts_.find(candidate.name);
@@ -453,19 +482,19 @@ bool Shard::Impl::EnsureConnection(LaneBook& lane, SiteIndex site) {
   open.ehlo_name = ip.ehlo_name;
   open.host = *host;
   open.tls = providers_[lane.provider].provider.tls;
-  lane.connections.push_back(connection.id);
-  connections_.emplace(connection.id, std::move(connection));
+  const ConnectionId id = connection.id;
+  lane.connections.push_back(&connections_.emplace(id, std::move(connection)).first->second);
+  ips_[lane.ip].engaged.insert(lane.provider);
   effects_.push_back(std::move(open));
   return true;
 }
 
 void Shard::Impl::Trim(LaneBook& lane) {
   int open = 0;
-  for (const ConnectionId id : std::vector<ConnectionId>(lane.connections)) {
-    ConnectionState& connection = connections_.at(id);
-    if (connection.state == ConnectionState::State::kClosing) continue;
-    if (++open > ConnectionLimit(lane) && connection.state == ConnectionState::State::kIdle) {
-      CloseConnection(connection);
+  for (ConnectionState* connection : lane.connections) {
+    if (connection->state == ConnectionState::State::kClosing) continue;
+    if (++open > ConnectionLimit(lane) && connection->state == ConnectionState::State::kIdle) {
+      CloseConnection(*connection);
     }
   }
 }

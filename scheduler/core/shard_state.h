@@ -4,12 +4,15 @@
 #include <bitset>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <queue>
 #include <string>
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "scheduler/core/day_pacer.h"
@@ -52,10 +55,14 @@ struct DomainState {
   std::string name;
   enum class Mx { kUnknown, kAsked, kKnown, kNoMail } mx = Mx::kUnknown;
   SiteIndex site = -1;
-  absl::Time ask_again = absl::InfinitePast();
   std::string fault;
-  // Recipients that wait for the MX hosts to be known, by pool of their campaign.
-  std::vector<QueuedDelivery> waiting;
+  // Recipients that wait for the MX hosts to be known. Of a pinned IP and attempts, `Tried` knows.
+  struct Waiting {
+    CampaignKey campaign;
+    Candidate candidate;
+    absl::Time not_before;
+  };
+  std::vector<Waiting> waiting;
 };
 
 // What is remembered of a delivery that has been tried, until it ends.
@@ -74,6 +81,8 @@ struct Flight {
   ports::ClaimedDelivery claimed;
 };
 
+struct ConnectionState;
+
 struct LaneBook {
   Lane lane;
   int ip = 0;
@@ -85,11 +94,23 @@ struct LaneBook {
   RateMeter meter;
   absl::btree_map<absl::CivilDay, LedgerRow> ledger;
   RecipientQueue pinned;  // Greylisted here: to be retried from here.
-  std::vector<ConnectionId> connections;
+  std::vector<ConnectionState*> connections;  // Opening or open; oldest first.
   std::deque<Flight> ready;  // Claimed and durable, waiting for a connection.
   int claims_pending = 0;    // Deliveries in a claim that is not answered yet.
   absl::Time local_backoff_until = absl::InfinitePast();  // Our own trouble: bind, descriptors.
   std::string local_fault;
+  // False: nothing can leave before a letter, or a time in IpState::alarms, wakes it.
+  bool awake = false;
+  absl::Time alarm = absl::InfinitePast();  // The next one of it in IpState::alarms, if not past.
+};
+
+// When a lane that sleeps is looked at again.
+struct Alarm {
+  absl::Time time;
+  ProviderIndex provider = 0;
+  friend bool operator>(const Alarm& a, const Alarm& b) {
+    return a.time != b.time ? a.time > b.time : a.provider > b.provider;
+  }
 };
 
 struct IpState {
@@ -103,6 +124,11 @@ struct IpState {
   absl::Time window_start, window_end;
   DayPacer pacer;
   std::vector<std::unique_ptr<LaneBook>> lanes;  // By provider; null until needed.
+  // Thousands of small sites are lanes too, and few of them can do anything at a time.
+  std::vector<ProviderIndex> awake;
+  std::priority_queue<Alarm, std::vector<Alarm>, std::greater<Alarm>> alarms;
+  // With connections, claimed or pinned recipients.
+  absl::btree_set<ProviderIndex> engaged;
 };
 
 struct PoolState {
@@ -121,6 +147,7 @@ struct CampaignAtProvider {
 
 struct CampaignStatus {
   Campaign campaign;
+  std::string sending_domain;
   int pool = -1;
   absl::btree_map<ProviderIndex, CampaignAtProvider> at;
 };

@@ -32,10 +32,9 @@ Wait Shard::Impl::WaitOf(const IpState& ip, const LaneBook& lane,
   if (lane_wait.reason != Reason::kNone) return lane_wait;
   if (reason == Reason::kIpPacing) return ip_wait;
   int opening = 0, busy = 0;
-  for (const ConnectionId id : lane.connections) {
-    const ConnectionState& connection = connections_.at(id);
-    opening += connection.state == ConnectionState::State::kOpening;
-    busy += connection.state == ConnectionState::State::kBusy;
+  for (const ConnectionState* connection : lane.connections) {
+    opening += connection->state == ConnectionState::State::kOpening;
+    busy += connection->state == ConnectionState::State::kBusy;
   }
   if (opening > 0) return {Reason::kConnecting, absl::InfiniteFuture(), ""};
   if (busy > 0 && busy >= ConnectionLimit(lane)) {

@@ -109,16 +109,16 @@ absl::Status Engine::Impl::Load() {
   add(directory.lanes);
   add(directory.campaigns);
   for (auto& [key, name] : directory.domains) letters.push_back(core::NewDomain{key, name});
+  shard_.Take(edges_.clock->Now(), letters);
+  // Page by page, so that millions are held once only.
   DeliveryId after;
   while (true) {
     ASSIGN_OR_RETURN(std::vector<QueuedDelivery> page, edges_.store->LoadQueued(after, kLoadPage));
-    if (page.empty()) break;
+    if (page.empty()) return absl::OkStatus();
     after = page.back().id;
-    letters.push_back(std::move(page));
+    const core::Letter letter = std::move(page);
+    shard_.Take(edges_.clock->Now(), {&letter, 1});
   }
-  base::MutexLock lock(&mu_);
-  letters_ = std::move(letters);
-  return absl::OkStatus();
 }
 
 void Engine::Impl::Stop(absl::Duration limit) {

@@ -82,7 +82,7 @@ class Engine::Impl {
 
  private:
   absl::Status SettleOpenClaims();
-  absl::Status Load() ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Load();  // Before the threads start.
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
   bool StepOnce() ABSL_LOCKS_EXCLUDED(mu_);
   void CarryOut(std::vector<core::Effect> effects);
