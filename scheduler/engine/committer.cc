@@ -10,6 +10,8 @@ constexpr size_t kMostReads = 10'000;
 // Writes of one commit: more would keep the first caller waiting for the last one's rows.
 constexpr size_t kMostWrites = 4'000;
 constexpr auto kFullDiskPause = std::chrono::milliseconds(500);
+// So long without work, and the store's memory is given back.
+constexpr auto kIdle = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -65,14 +67,19 @@ bool Committer::idle() const {
 
 void Committer::Loop() {
   bool last_try = false;
+  bool rested = false;  // Since the last work.
   while (true) {
     std::deque<Job> jobs;
     Reads reads;
     {
       base::MutexLock lock(&mu_);
       while (jobs_.empty() && reads_.empty() && !stopping_) {
-        if (accepting_) {
+        if (accepting_ && rested) {
           wake_.Wait(&mu_);
+        } else if (accepting_) {
+          wake_.WaitFor(&mu_, kIdle);
+          rested = jobs_.empty() && reads_.empty() && !stopping_;
+          if (rested) store_->ReleaseMemory();
         } else {
           wake_.WaitFor(&mu_, kFullDiskPause);
           break;
@@ -88,6 +95,7 @@ void Committer::Loop() {
       busy_ = true;
     }
     Work(std::move(jobs), std::move(reads));
+    rested = false;
     base::MutexLock lock(&mu_);
     busy_ = false;
   }

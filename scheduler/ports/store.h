@@ -221,6 +221,9 @@ class Store {
  public:
   virtual ~Store() = default;
 
+  // Gives back memory that only makes the next calls faster. Called when nothing is asked for.
+  virtual void ReleaseMemory() {}
+
   // `results` gets one entry per write when OK is returned.
   virtual absl::Status Commit(absl::Span<const Write> writes,
                               std::vector<WriteResult>* results) = 0;

@@ -1,6 +1,7 @@
 #include "store/sqlite/database.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <sqlite3.h>
 
 #include <utility>
@@ -141,6 +142,11 @@ absl::Status Database::MaybeCheckpoint() {
   }
   const absl::Status fault = Fault("copying the WAL into the file");
   return absl::IsResourceExhausted(fault) ? absl::OkStatus() : fault;
+}
+
+void Database::ReleaseMemory() {
+  sqlite3_db_release_memory(handle_);
+  malloc_trim(0);  // The pages were many small pieces: glibc keeps them otherwise.
 }
 
 int64_t Database::changes() const { return sqlite3_changes64(handle_); }

@@ -27,7 +27,7 @@ struct sqlite3_stmt;
 namespace crescendo::store {
 
 struct DatabaseOptions {
-  int cache_mib = 256;           // Page cache. Range: [1, 65536].
+  int cache_mib = 64;            // Page cache. Range: [1, 65536].
   int checkpoint_pages = 16384;  // WAL pages of 4 KiB that cause a checkpoint. Range: [1, 1000000].
 };
 
@@ -54,6 +54,9 @@ class Database {
   // Copies the WAL into the file once it is long. Not OK: the copy failed, and no later commit may
   // be trusted. A full disk is OK: the WAL still holds everything, a later call tries again.
   absl::Status MaybeCheckpoint();
+
+  // Empties the page cache.
+  void ReleaseMemory();
 
   int64_t changes() const;  // Rows the last statement changed.
   int64_t last_insert_id() const;

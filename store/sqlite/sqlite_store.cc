@@ -193,6 +193,8 @@ absl::StatusOr<int64_t> SqliteStore::LastChunk(const CampaignId& campaign, const
   return Noted(rooms_->reader.LastChunk(campaign, import));
 }
 
+void SqliteStore::ReleaseMemory() { rooms_->database->ReleaseMemory(); }
+
 std::string LibraryWarning() { return LibraryWarning(sqlite3_libversion_number()); }
 
 std::string LibraryWarning(int number) {

@@ -48,6 +48,7 @@ class SqliteStore final : public ports::Store {
   absl::StatusOr<std::vector<LedgerRow>> ListLedger(const EgressIpId& ip, absl::CivilDay first,
                                                     absl::CivilDay last) override;
   absl::StatusOr<int64_t> LastChunk(const CampaignId& campaign, const ImportId& import) override;
+  void ReleaseMemory() override;  // The page cache.
 
  private:
   struct Rooms;
