@@ -191,6 +191,7 @@ bool Engine::Impl::stopped() const {
 }
 
 void Engine::Impl::Loop() {
+  StepOnce();  // Start waits for it, also when there is nothing to load.
   while (true) {
     {
       base::MutexLock lock(&mu_);
