@@ -1,17 +1,34 @@
 #include "scheduler/base/civil_day.h"
 
+#include <algorithm>
 #include <string>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace crescendo::base {
+namespace {
+
+// The loader would also take a file anywhere ("/etc/localtime", "../x"), the machine's own zone
+// ("localtime", "libc:…"), and a name that goes on behind a NUL.
+bool IsIanaName(absl::string_view name) {
+  return absl::ascii_isalpha(static_cast<unsigned char>(name.front())) && name != "localtime" &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains("_+-/", c);
+         });
+}
+
+}  // namespace
 
 absl::StatusOr<absl::TimeZone> LoadZone(absl::string_view name) {
   if (name.empty() || name == "UTC") return absl::UTCTimeZone();
   absl::TimeZone zone;
-  if (!absl::LoadTimeZone(name, &zone)) {
+  if (!IsIanaName(name) || !absl::LoadTimeZone(name, &zone)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("unknown time zone \"", name, "\"; use an IANA name such as Europe/Berlin"));
+        absl::StrCat("unknown time zone \"", absl::CHexEscape(name.substr(0, 80)),
+                     "\"; use an IANA name such as Europe/Berlin"));
   }
   return zone;
 }

@@ -19,15 +19,19 @@ double Decay(std::optional<absl::Time> time, absl::Time as_of) {
 }
 
 // Many clicks say more than one, but not in proportion.
-double Repeats(int64_t count) { return 1.0 + std::log1p(std::max<int64_t>(count - 1, 0)) / 2; }
+double Clicks(int64_t count) { return 1.0 + std::log1p(std::max<int64_t>(count - 1, 0)) / 2; }
+
+// Below 2, however many: with a sign-up of the same day still less than one click. Machines open
+// without end.
+double Opens(int64_t count) { return 2.0 - 1.0 / static_cast<double>(std::max<int64_t>(count, 1)); }
 
 }  // namespace
 
 double EngagementScore(const EngagementSignals& signals, absl::Time as_of) {
   const double clicks =
-      kClickWeight * Repeats(signals.click_count) * Decay(signals.last_click_time, as_of);
+      kClickWeight * Clicks(signals.click_count) * Decay(signals.last_click_time, as_of);
   const double opens =
-      kOpenWeight * Repeats(signals.open_count) * Decay(signals.last_open_time, as_of);
+      kOpenWeight * Opens(signals.open_count) * Decay(signals.last_open_time, as_of);
   const double sum = clicks + opens + kSubscribeWeight * Decay(signals.subscribe_time, as_of);
   return sum / (1.0 + sum);
 }

@@ -247,12 +247,12 @@ void Shard::Impl::On(const LaneRecord& record) {
   }
   LaneBook& lane = LaneOf(*ip, index);
   Wake(lane);
-  const bool known = lane.paused != record.paused;
   lane.paused = record.paused;
   lane.pause_reason = record.pause_reason;
   if (lane.paused) Revoke(lane, /*all=*/true);
-  // The throttle is the shard's own: only a restart brings it back from a record.
-  if (!known && lane.throttle.state().stop_count == 0) {
+  // The throttle is the shard's own: only a restart brings it back from a record. One that ever
+  // moved is newer than any record.
+  if (lane.throttle.state() == Throttle::State()) {
     lane.throttle =
         Throttle({record.stopped_until, record.stop_reason, record.blocked, record.stop_count,
                   record.rate_per_hour, record.connection_limit, record.last_raise_time});

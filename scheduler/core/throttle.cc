@@ -34,7 +34,8 @@ void Throttle::Stop(absl::Time now, absl::Duration least, double rate_in_use,
                     absl::string_view reply, const ThrottleOptions& options) {
   const double longer = std::pow(options.stop_factor, std::min(state_.stop_count, 20));
   const absl::Duration stop = std::max(least, std::min(least * longer, options.longest_stop));
-  state_.stopped_until = now + stop;
+  // A refusal that comes while a longer stop is in force must not end that one early.
+  state_.stopped_until = std::max(state_.stopped_until, now + stop);
   state_.stop_reason = std::string(reply.substr(0, 500));
   ++state_.stop_count;
   const double used =

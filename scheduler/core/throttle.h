@@ -47,6 +47,7 @@ class Throttle {
     double rate_per_hour = 0;  // 0: not cut.
     int connection_limit = 0;  // 0: not cut.
     absl::Time last_raise_time = absl::InfinitePast();
+    friend bool operator==(const State&, const State&) = default;
   };
   enum class Change { kNone, kStopped, kResumed, kRaised, kConnectionsCut, kConnectionsRaised };
 

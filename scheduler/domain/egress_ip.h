@@ -55,6 +55,7 @@ struct LaneRecord {
   double rate_per_hour = 0;  // The throttle's cut rate. 0: not cut.
   int connection_limit = 0;  // The throttle's cut limit. 0: not cut.
   absl::Time last_raise_time = absl::InfinitePast();
+  friend bool operator==(const LaneRecord&, const LaneRecord&) = default;
 };
 
 }  // namespace crescendo

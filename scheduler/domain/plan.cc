@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "scheduler/base/civil_day.h"
@@ -148,12 +149,24 @@ std::string IpAddressFault(absl::string_view text) {
   if (text.empty()) return "is empty; give a literal IPv4 or IPv6 address";
   unsigned char buffer[sizeof(in6_addr)];
   const std::string address(text);
-  if (inet_pton(AF_INET, address.c_str(), buffer) == 1 ||
-      inet_pton(AF_INET6, address.c_str(), buffer) == 1) {
+  // inet_pton stops reading at a NUL.
+  if (!absl::StrContains(text, '\0') && (inet_pton(AF_INET, address.c_str(), buffer) == 1 ||
+                                         inet_pton(AF_INET6, address.c_str(), buffer) == 1)) {
     return "";
   }
   return absl::StrCat("is \"", absl::CHexEscape(text.substr(0, 80)),
                       "\", not a literal IPv4 or IPv6 address");
+}
+
+std::string CanonicalIpAddress(absl::string_view text) {
+  char spelled[INET6_ADDRSTRLEN];
+  const std::string address(text);
+  in6_addr six;
+  if (inet_pton(AF_INET6, address.c_str(), &six) != 1) return address;
+  if (IN6_IS_ADDR_V4MAPPED(&six)) {
+    return inet_ntop(AF_INET, &six.s6_addr[12], spelled, sizeof(spelled));
+  }
+  return inet_ntop(AF_INET6, &six, spelled, sizeof(spelled));
 }
 
 std::string HostNameFault(absl::string_view text) {

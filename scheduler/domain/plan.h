@@ -99,5 +99,8 @@ absl::Status ValidatePool(const Pool& pool);
 // "" if `text` is a literal IPv4 or IPv6 address / a host name (RFC 1123), else the fault.
 std::string IpAddressFault(absl::string_view text);
 std::string HostNameFault(absl::string_view text);
+// The one spelling of an address: "2001:db8::1" for "2001:DB8:0::1", "192.0.2.1" for
+// "::ffff:192.0.2.1". REQUIRES: IpAddressFault says "".
+std::string CanonicalIpAddress(absl::string_view text);
 
 }  // namespace crescendo

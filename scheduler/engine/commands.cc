@@ -52,13 +52,17 @@ Event Engine::Impl::AuditEvent(EventType type, const Request& request, std::stri
 
 absl::Status Engine::Impl::CheckEgressIp(const EgressIp& ip) const {
   RETURN_IF_ERROR(ValidateEgressIp(ip));
+  const std::string address = CanonicalIpAddress(ip.address);
+  const auto taken = [&](const EgressIpId& other) {
+    return absl::FailedPreconditionError(absl::StrCat("address ", ip.address,
+                                                      " belongs to egress IP ", other.text(),
+                                                      "; an address has one egress IP"));
+  };
   for (const EgressIp& other : shard_.EgressIps()) {
-    if (other.id != ip.id && other.address == ip.address) {
-      return absl::FailedPreconditionError(absl::StrCat("address ", ip.address,
-                                                        " belongs to egress IP ", other.id.text(),
-                                                        "; an address has one egress IP"));
-    }
+    if (other.id != ip.id && CanonicalIpAddress(other.address) == address) return taken(other.id);
   }
+  const auto coming = new_addresses_.find(address);
+  if (coming != new_addresses_.end() && coming->second != ip.id) return taken(coming->second);
   return absl::OkStatus();
 }
 
@@ -185,8 +189,14 @@ void Engine::Put(EgressIp ip, Request request, Done<EgressIp> done) {
     Event event = impl->AuditEvent(create ? EventType::kCreated : EventType::kUpdated, request,
                                    AuditText(request, create, "egress IP"));
     Describe(event, ip);
-    impl->CommitPut(ports::Put<EgressIp>{std::move(ip), request.key, {std::move(event)}}, {},
-                    std::move(done));
+    const std::string address = CanonicalIpAddress(ip.address);
+    impl->new_addresses_.emplace(address, ip.id);
+    impl->CommitPut<EgressIp>(
+        ports::Put<EgressIp>{std::move(ip), request.key, {std::move(event)}}, {},
+        [impl, address, done = std::move(done)](absl::StatusOr<EgressIp> stored) mutable {
+          impl->new_addresses_.erase(address);
+          done(std::move(stored));
+        });
   });
 }
 
@@ -400,7 +410,25 @@ void Engine::Impl::ChangeLane(Lane lane, LaneVerb verb, Request request,
                  absl::Status committed, absl::Span<ports::WriteResult> results) mutable {
     if (committed.ok()) committed = results[0].status;
     if (committed.ok()) PostLetter(record);
-    PostTask([this, lane = record.lane, committed, done = std::move(done)]() mutable {
+    PostTask([this, record, committed, done = std::move(done)]() mutable {
+      if (!committed.ok()) return done(committed);
+      SaveLaneAgain(record, std::move(done));
+    });
+  };
+  committer_.Post(std::move(job));
+}
+
+void Engine::Impl::SaveLaneAgain(const LaneRecord& written, Done<core::LaneStatus> done) {
+  const core::LaneStatus status = *shard_.StatusOf(written.lane);
+  if (stopped() || status.record == written) return done(status);
+  // The throttle moved meanwhile: its record, from before the pause, may stand above ours, or ours
+  // above its. From now on both are in what the shard knows.
+  Job job;
+  job.writes.push_back(ports::PutLane{status.record, {}});
+  job.done = [this, lane = written.lane, done = std::move(done)](
+                 absl::Status committed, absl::Span<ports::WriteResult> results) mutable {
+    if (committed.ok()) committed = results[0].status;
+    PostTask([this, lane, committed, done = std::move(done)]() mutable {
       if (!committed.ok()) return done(committed);
       done(*shard_.StatusOf(lane));
     });

@@ -13,6 +13,23 @@ constexpr auto kFullDiskPause = std::chrono::milliseconds(500);
 // So long without work, and the store's memory is given back.
 constexpr auto kIdle = std::chrono::seconds(1);
 
+absl::Status Gone() {
+  return absl::UnavailableError("the daemon is shutting down; try again later");
+}
+
+// Fails the ordinary ones of `jobs` with `full` and returns the others, in order.
+std::vector<Job> TakeCritical(std::vector<Job>& jobs, const absl::Status& full) {
+  std::vector<Job> critical;
+  for (Job& job : jobs) {
+    if (job.critical) {
+      critical.push_back(std::move(job));
+    } else {
+      job.done(full, {});
+    }
+  }
+  return critical;
+}
+
 }  // namespace
 
 Committer::Committer(ports::Store* store, Listener listener)
@@ -31,13 +48,24 @@ void Committer::Stop() {
     wake_.NotifyAll();
   }
   if (thread_.joinable()) thread_.join();
+  std::deque<Job> kept, late;
+  {
+    base::MutexLock lock(&mu_);
+    ended_ = true;
+    kept.swap(kept_);
+    late.swap(jobs_);
+  }
+  for (Job& job : kept) {
+    job.done(absl::ResourceExhaustedError("the disk stayed full until the daemon stopped"), {});
+  }
+  for (Job& job : late) job.done(Gone(), {});
 }
 
 void Committer::Post(Job job) {
   absl::Status status;
   {
     base::MutexLock lock(&mu_);
-    status = health_;
+    status = ended_ && health_.ok() ? Gone() : health_;
     if (status.ok()) {
       jobs_.push_back(std::move(job));
       wake_.NotifyOne();
@@ -110,38 +138,58 @@ bool Committer::RunPending() {
     jobs.swap(jobs_);
     reads.swap(reads_);
   }
+  const bool again = jobs.empty() && reads.empty();
   Work(std::move(jobs), std::move(reads));
-  return true;
+  base::MutexLock lock(&mu_);
+  return !again || kept_.empty();
 }
 
 void Committer::Work(std::deque<Job> jobs, Reads reads) {
-  std::vector<Job> group;
   {
     base::MutexLock lock(&mu_);
-    for (Job& job : kept_) group.push_back(std::move(job));
+    jobs.insert(jobs.begin(), std::make_move_iterator(kept_.begin()),
+                std::make_move_iterator(kept_.end()));
     kept_.clear();
   }
   // Nobody dares to write since the disk was full: let them try again.
-  if (group.empty() && jobs.empty() && reads.empty()) SetAccepting(true);
-  size_t writes = 0;
-  while (!jobs.empty()) {
-    writes += jobs.front().writes.size();
-    group.push_back(std::move(jobs.front()));
-    jobs.pop_front();
-    if (writes >= kMostWrites) {
-      CommitGroup(absl::MakeSpan(group));
-      group.clear();
-      writes = 0;
+  if (jobs.empty() && reads.empty()) SetAccepting(true);
+  absl::Status full;
+  while (!jobs.empty() && full.ok()) {
+    std::vector<Job> group;
+    for (size_t writes = 0; !jobs.empty() && writes < kMostWrites; jobs.pop_front()) {
+      writes += jobs.front().writes.size();
+      group.push_back(std::move(jobs.front()));
+    }
+    if (full = CommitGroup(group); full.ok()) {
+      SetAccepting(true);
+      continue;
+    }
+    SetAccepting(false);
+    // What has happened is little beside what somebody wants to add, and may still find room.
+    std::vector<Job> critical = TakeCritical(group, full);
+    if (critical.empty() || CommitGroup(critical).ok()) {
+      full = absl::OkStatus();
+      continue;
+    }
+    jobs.insert(jobs.begin(), std::make_move_iterator(critical.begin()),
+                std::make_move_iterator(critical.end()));
+  }
+  if (!full.ok()) {
+    // None may overtake what is kept.
+    std::vector<Job> rest(std::make_move_iterator(jobs.begin()),
+                          std::make_move_iterator(jobs.end()));
+    for (Job& job : TakeCritical(rest, full)) {
+      base::MutexLock lock(&mu_);
+      kept_.push_back(std::move(job));
     }
   }
-  if (!group.empty()) CommitGroup(absl::MakeSpan(group));
   while (!reads.empty()) {
     reads.front()(*store_);
     reads.pop_front();
   }
 }
 
-void Committer::CommitGroup(absl::Span<Job> jobs) {
+absl::Status Committer::CommitGroup(std::vector<Job>& jobs) {
   const absl::Status broken = health();
   std::vector<ports::Write> writes;
   std::vector<size_t> counts;
@@ -151,32 +199,24 @@ void Committer::CommitGroup(absl::Span<Job> jobs) {
   }
   std::vector<ports::WriteResult> results;
   const absl::Status status = broken.ok() ? store_->Commit(writes, &results) : broken;
-  if (status.ok()) {
-    SetAccepting(true);
-    size_t at = 0;
+  if (absl::IsResourceExhausted(status)) {
+    auto next = std::make_move_iterator(writes.begin());
     for (size_t i = 0; i < jobs.size(); ++i) {
-      jobs[i].done(status, absl::MakeSpan(results).subspan(at, counts[i]));
-      at += counts[i];
+      const auto end = next + static_cast<ptrdiff_t>(counts[i]);
+      jobs[i].writes.assign(next, end);
+      next = end;
     }
-    listener_.committed();
-    return;
+    return status;
   }
-  const bool full = status.code() == absl::StatusCode::kResourceExhausted;
-  if (!full && broken.ok()) Fail(status);
-  if (full) SetAccepting(false);
+  if (!status.ok() && broken.ok()) Fail(status);
   size_t at = 0;
   for (size_t i = 0; i < jobs.size(); ++i) {
-    if (full && jobs[i].critical) {
-      jobs[i].writes.assign(
-          std::make_move_iterator(writes.begin() + static_cast<ptrdiff_t>(at)),
-          std::make_move_iterator(writes.begin() + static_cast<ptrdiff_t>(at + counts[i])));
-      base::MutexLock lock(&mu_);
-      kept_.push_back(std::move(jobs[i]));
-    } else {
-      jobs[i].done(status, {});
-    }
+    jobs[i].done(status, status.ok() ? absl::MakeSpan(results).subspan(at, counts[i])
+                                     : absl::Span<ports::WriteResult>());
     at += counts[i];
   }
+  if (status.ok()) listener_.committed();
+  return absl::OkStatus();
 }
 
 void Committer::SetAccepting(bool accepting) {

@@ -1,9 +1,9 @@
 // committer.h: the one who touches the store: groups the writes of all callers into synced commits.
 //
 // Jobs are committed in the order they were posted. When the disk is full, an ordinary job fails
-// with RESOURCE_EXHAUSTED; a critical one (an outcome that has happened) is kept, in order, and
-// tried again until it is down. Any other failure of a commit is the end: every job then fails with
-// it.
+// with RESOURCE_EXHAUSTED; a critical one (an outcome that has happened) is tried without the
+// ordinary ones beside it, and else kept, in order, and tried again until it is down. Any other
+// failure of a commit is the end: every job then fails with it.
 //
 // Threads  Post, PostRead, Stop: any. `done` and reads run on the committer's thread.
 #pragma once
@@ -41,14 +41,16 @@ class Committer {
   ~Committer();
 
   void Start();
-  // Commits what waits (critical jobs are given up after one more try on a full disk), then ends.
+  // Commits what waits (critical jobs fail with RESOURCE_EXHAUSTED after one more try on a full
+  // disk), then ends. Jobs posted later fail with UNAVAILABLE.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // `done` is called once, in any case.
   void Post(Job job) ABSL_LOCKS_EXCLUDED(mu_);
   // False when too many reads wait, or after Stop.
   bool PostRead(absl::AnyInvocable<void(ports::Store&)> read) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Without Start: does what waits. True if there was anything.
+  // Without Start: does what waits. False when nothing waits but what a full disk still holds back.
   bool RunPending() ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status health() const ABSL_LOCKS_EXCLUDED(mu_);
   // Nothing waits and nothing is being done.
@@ -59,8 +61,8 @@ class Committer {
 
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
   void Work(std::deque<Job> jobs, Reads reads) ABSL_LOCKS_EXCLUDED(mu_);
-  // Commits jobs[0, count) as one group. On a full disk keeps what is critical.
-  void CommitGroup(absl::Span<Job> jobs) ABSL_LOCKS_EXCLUDED(mu_);
+  // Commits the jobs as one group and calls their `done`; on a full disk neither.
+  absl::Status CommitGroup(std::vector<Job>& jobs) ABSL_LOCKS_EXCLUDED(mu_);
   void SetAccepting(bool accepting) ABSL_LOCKS_EXCLUDED(mu_);
   void Fail(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -74,6 +76,7 @@ class Committer {
   std::deque<Job> kept_ ABSL_GUARDED_BY(mu_);  // Critical, waiting for room on the disk.
   bool busy_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;
   bool accepting_ ABSL_GUARDED_BY(mu_) = true;
   absl::Status health_ ABSL_GUARDED_BY(mu_);
   std::thread thread_;

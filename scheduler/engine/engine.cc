@@ -122,6 +122,7 @@ absl::Status Engine::Impl::Load() {
 }
 
 void Engine::Impl::Stop(absl::Duration limit) {
+  if (stopped()) return;
   if (threads_ == Threads::kNone) {
     PostLetter(core::Drain{});
     Turn();
@@ -190,6 +191,7 @@ bool Engine::Impl::stopped() const {
 }
 
 void Engine::Impl::Loop() {
+  StepOnce();  // Start waits for it, also when there is nothing to load.
   while (true) {
     {
       base::MutexLock lock(&mu_);
@@ -241,42 +243,73 @@ absl::Time Engine::Impl::Turn() {
 }
 
 void Engine::Impl::CarryOut(std::vector<core::Effect> effects) {
-  Job outcomes;  // All that must not be lost, in order, in one job.
-  outcomes.critical = true;
-  outcomes.done = OutcomesDone();
+  std::vector<ports::Write> outcomes;  // All that must not be lost, in order.
   for (core::Effect& effect : effects) {
     if (auto* save = std::get_if<core::Save>(&effect); save != nullptr && save->claim == 0) {
-      outcomes.writes.push_back(std::move(save->write));
+      outcomes.push_back(std::move(save->write));
       continue;
     }
     // What follows a claim or an open must find the outcomes before it written first.
     std::visit([this, &outcomes](auto& one) { CarryOutOne(one, outcomes); }, effect);
   }
-  if (!outcomes.writes.empty()) committer_.Post(std::move(outcomes));
+  PostOutcomes(std::move(outcomes));
 }
 
-absl::AnyInvocable<void(absl::Status, absl::Span<ports::WriteResult>)>
-Engine::Impl::OutcomesDone() {
-  return [this](const absl::Status& status, absl::Span<ports::WriteResult> results) {
+void Engine::Impl::PostOutcomes(std::vector<ports::Write> writes) {
+  if (writes.empty()) return;
+  std::vector<DeliveryId> settled;  // By write; 0: another kind.
+  for (const ports::Write& write : writes) {
+    const auto* settle = std::get_if<ports::Settle>(&write);
+    settled.push_back(settle == nullptr ? DeliveryId() : settle->delivery);
+  }
+  Job job;
+  job.critical = true;
+  job.writes = std::move(writes);
+  job.done = [this, settled = std::move(settled)](const absl::Status& status,
+                                                  absl::Span<ports::WriteResult> results) {
     if (!status.ok()) spdlog::error("outcomes are not recorded: {}", status.ToString());
-    for (ports::WriteResult& result : results) {
-      if (!result.status.ok()) {
-        spdlog::warn("a write of the scheduler was refused: {}", result.status.ToString());
-      } else if (Plan* plan = std::get_if<Plan>(&result.value)) {
+    std::vector<Event> alerts;
+    for (size_t i = 0; i < results.size(); ++i) {
+      if (Plan* plan = std::get_if<Plan>(&results[i].value)) {
         PostLetter(std::move(*plan));  // With its new revision.
+      } else if (absl::IsAborted(results[i].status)) {
+        // An operator's change came first; the shard decides anew when it learns of it.
+        spdlog::info("overtaken by another change: {}", results[i].status.ToString());
+      } else if (!results[i].status.ok()) {
+        alerts.push_back(Refused(settled[i], results[i].status));
       }
     }
+    if (alerts.empty()) return;
+    Job alert;
+    alert.critical = true;
+    alert.writes.push_back(ports::AppendEvents{std::move(alerts)});
+    alert.done = [](const absl::Status& written, absl::Span<ports::WriteResult>) {
+      if (!written.ok()) spdlog::error("an alert is not recorded: {}", written.ToString());
+    };
+    committer_.Post(std::move(alert));
   };
+  committer_.Post(std::move(job));
 }
 
-void Engine::Impl::CarryOutOne(core::Save& save, Job& outcomes) {
-  if (!outcomes.writes.empty()) {
-    Job before;
-    before.critical = true;
-    before.done = OutcomesDone();
-    before.writes.swap(outcomes.writes);
-    committer_.Post(std::move(before));
+Event Engine::Impl::Refused(DeliveryId settled, const absl::Status& status) const {
+  Event event;
+  event.time = now();
+  event.type = EventType::kAlert;
+  event.text = status.ToString();
+  if (settled != DeliveryId()) {
+    event.text = absl::StrCat("the outcome of delivery ", settled.value(),
+                              " was refused by the store and is not recorded: ", event.text);
+    if (!absl::IsNotFound(status)) event.delivery = settled;
+  } else {
+    event.text = absl::StrCat("a write of the scheduler was refused by the store: ", event.text);
   }
+  event.text.resize(std::min<size_t>(event.text.size(), 1000));
+  spdlog::error("{}", event.text);
+  return event;
+}
+
+void Engine::Impl::CarryOutOne(core::Save& save, std::vector<ports::Write>& outcomes) {
+  PostOutcomes(std::exchange(outcomes, {}));
   Job job;
   job.writes.push_back(std::move(save.write));
   job.done = [this, claim = save.claim](absl::Status status,
@@ -290,11 +323,11 @@ void Engine::Impl::CarryOutOne(core::Save& save, Job& outcomes) {
   committer_.Post(std::move(job));
 }
 
-void Engine::Impl::CarryOutOne(ports::OpenConnection& open, Job&) {
+void Engine::Impl::CarryOutOne(ports::OpenConnection& open, std::vector<ports::Write>&) {
   edges_.transport->Open(std::move(open));
 }
 
-void Engine::Impl::CarryOutOne(core::Send& send, Job&) {
+void Engine::Impl::CarryOutOne(core::Send& send, std::vector<ports::Write>&) {
   const Campaign* campaign = shard_.FindCampaign(send.delivery.campaign);
   CRESCENDO_CHECK(campaign != nullptr);
   ports::SendMessage message;
@@ -309,11 +342,11 @@ void Engine::Impl::CarryOutOne(core::Send& send, Job&) {
   edges_.transport->Send(std::move(message));
 }
 
-void Engine::Impl::CarryOutOne(core::Close& close, Job&) {
+void Engine::Impl::CarryOutOne(core::Close& close, std::vector<ports::Write>&) {
   edges_.transport->Close(close.connection);
 }
 
-void Engine::Impl::CarryOutOne(core::Resolve& resolve, Job&) {
+void Engine::Impl::CarryOutOne(core::Resolve& resolve, std::vector<ports::Write>&) {
   edges_.resolver->Resolve(resolve.name,
                            [this, key = resolve.domain](absl::StatusOr<ports::MxSet> mx) {
                              PostLetter(core::MxAnswer{key, std::move(mx)});

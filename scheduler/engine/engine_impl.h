@@ -49,6 +49,7 @@ class Engine::Impl {
   void ChangeCampaign(CampaignId id, CampaignVerb verb, int64_t revision, Request request,
                       Done<Campaign> done, int tries);
   void ChangeLane(Lane lane, LaneVerb verb, Request request, Done<core::LaneStatus> done);
+  void SaveLaneAgain(const LaneRecord& written, Done<core::LaneStatus> done);
   absl::Status CheckPool(const Pool& pool) const;
   absl::Status CheckPlan(const Plan& plan) const;
   absl::Status CheckCampaign(const Campaign& campaign) const;
@@ -75,6 +76,9 @@ class Engine::Impl {
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   absl::AnyInvocable<void(absl::Status)> fatal_handler_ ABSL_GUARDED_BY(mu_);
   std::thread thread_;
+  // Of egress IPs on their way to the store, which does not know that an address has one IP. The
+  // engine's thread only.
+  std::map<std::string, EgressIpId> new_addresses_;
 
   base::Mutex subscribers_mu_;
   std::map<int64_t, absl::AnyInvocable<void()>> subscribers_ ABSL_GUARDED_BY(subscribers_mu_);
@@ -86,12 +90,14 @@ class Engine::Impl {
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
   bool StepOnce() ABSL_LOCKS_EXCLUDED(mu_);
   void CarryOut(std::vector<core::Effect> effects);
-  absl::AnyInvocable<void(absl::Status, absl::Span<ports::WriteResult>)> OutcomesDone();
-  void CarryOutOne(core::Save& save, Job& outcomes);
-  void CarryOutOne(ports::OpenConnection& open, Job& outcomes);
-  void CarryOutOne(core::Send& send, Job& outcomes);
-  void CarryOutOne(core::Close& close, Job& outcomes);
-  void CarryOutOne(core::Resolve& resolve, Job& outcomes);
+  // One job, in order. What of it the store refuses becomes an alert.
+  void PostOutcomes(std::vector<ports::Write> writes);
+  Event Refused(DeliveryId settled, const absl::Status& status) const;
+  void CarryOutOne(core::Save& save, std::vector<ports::Write>& outcomes);
+  void CarryOutOne(ports::OpenConnection& open, std::vector<ports::Write>& outcomes);
+  void CarryOutOne(core::Send& send, std::vector<ports::Write>& outcomes);
+  void CarryOutOne(core::Close& close, std::vector<ports::Write>& outcomes);
+  void CarryOutOne(core::Resolve& resolve, std::vector<ports::Write>& outcomes);
   void OnFatal(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_);
   void NotifySubscribers() ABSL_LOCKS_EXCLUDED(subscribers_mu_);
 };

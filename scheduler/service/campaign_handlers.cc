@@ -143,8 +143,8 @@ grpc::ServerUnaryReactor* CampaignHandlers::CancelCampaign(grpc::CallbackServerC
   return Change(context, request, engine::CampaignVerb::kCancel, response);
 }
 
-grpc::ServerBidiReactor<v1::ImportRecipientsRequest, v1::ImportRecipientsResponse>*
-CampaignHandlers::ImportRecipients(grpc::CallbackServerContext*) {
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* CampaignHandlers::ImportRecipients(
+    grpc::CallbackServerContext*) {
   return RecipientImport::Start(engine_, streams_);
 }
 

@@ -8,7 +8,22 @@
 
 namespace crescendo::service {
 
-class CampaignHandlers final : public v1::CampaignService::CallbackService {
+// Every method by callback, ImportRecipients on bytes (recipient_import.h).
+template <class Service>
+using CampaignCallbacks =
+    v1::CampaignService::WithRawCallbackMethod_ImportRecipients<
+        v1::CampaignService::WithCallbackMethod_CreateCampaign<
+            v1::CampaignService::WithCallbackMethod_GetCampaign<
+                v1::CampaignService::WithCallbackMethod_ListCampaigns<
+                    v1::CampaignService::WithCallbackMethod_UpdateCampaign<
+                        v1::CampaignService::WithCallbackMethod_StartCampaign<
+                            v1::CampaignService::WithCallbackMethod_PauseCampaign<
+                                v1::CampaignService::WithCallbackMethod_ResumeCampaign<
+                                    v1::CampaignService::WithCallbackMethod_CancelCampaign<
+                                        v1::CampaignService::WithCallbackMethod_GetImport<
+                                            Service>>>>>>>>>>;
+
+class CampaignHandlers final : public CampaignCallbacks<v1::CampaignService::Service> {
  public:
   // Both outlive it.
   CampaignHandlers(engine::Engine* engine, Streams* streams) : engine_(engine), streams_(streams) {}
@@ -37,8 +52,8 @@ class CampaignHandlers final : public v1::CampaignService::CallbackService {
   grpc::ServerUnaryReactor* CancelCampaign(grpc::CallbackServerContext* context,
                                            const v1::CancelCampaignRequest* request,
                                            v1::Campaign* response) override;
-  grpc::ServerBidiReactor<v1::ImportRecipientsRequest, v1::ImportRecipientsResponse>*
-  ImportRecipients(grpc::CallbackServerContext* context) override;
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ImportRecipients(
+      grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* GetImport(grpc::CallbackServerContext* context,
                                       const v1::GetImportRequest* request,
                                       v1::Import* response) override;

@@ -2,11 +2,15 @@
 
 #include <utility>
 
+#include <grpcpp/impl/codegen/proto_utils.h>
+
 #include "absl/strings/escaping.h"
+#include "scheduler/base/check.h"
 #include "scheduler/base/status_macros.h"
 #include "scheduler/service/convert.h"
 #include "scheduler/service/fingerprint.h"
 #include "scheduler/service/names.h"
+#include "scheduler/service/unreadable.h"
 
 namespace crescendo::service {
 namespace {
@@ -54,7 +58,7 @@ RecipientImport* RecipientImport::Start(engine::Engine* engine, Streams* streams
   if (const absl::Status status = streams->Add(import); !status.ok()) {
     import->End(status);
   } else {
-    import->StartRead(&import->request_);
+    import->StartRead(&import->bytes_);
   }
   return import.get();
 }
@@ -66,7 +70,10 @@ void RecipientImport::OnReadDone(bool ok) {
                              : Fault("header", "is missing; send it first, then chunks"));
   }
   absl::Status status;
-  if (request_.has_header()) {
+  if (!grpc::SerializationTraits<v1::ImportRecipientsRequest>::Deserialize(&bytes_, &request_)
+           .ok()) {
+    status = Unreadable();
+  } else if (request_.has_header()) {
     status = TakeHeader();
     if (status.ok()) return;  // OpenFor goes on.
   } else if (request_.has_chunk()) {
@@ -182,14 +189,17 @@ void RecipientImport::Advance() {
           answer.status().code(),
           absl::StrCat("chunk ", slots_.front()->number, ": ", answer.status().message())));
     }
-    response_ = *std::move(answer);
+    bool own = false;
+    const grpc::Status written = grpc::SerializationTraits<v1::ImportRecipientsResponse>::Serialize(
+        *answer, &response_, &own);
+    CRESCENDO_CHECK(written.ok());
     slots_.pop_front();
     writing_ = true;
     StartWrite(&response_);
   }
   if (open_ && ready_ && slots_.size() + (writing_ ? 1 : 0) < kMostUnanswered) {
     ready_ = false;
-    StartRead(&request_);
+    StartRead(&bytes_);
   }
   if (!open_ && slots_.empty() && !writing_) FinishNow(status_);
 }

@@ -4,12 +4,16 @@
 // kMostUnanswered are unanswered, and until one is answered no further one is read, so that a fast
 // caller is slowed down by the disk and not buffered. Answers go out in the order of the chunks.
 // After the first error nothing more is read; what came before it is still answered.
+//
+// Messages come and go as bytes: gRPC would tell one that it cannot parse, and drops, as the
+// caller's end of stream, and the import would end with OK.
 #pragma once
 
 #include <deque>
 #include <memory>
 #include <optional>
 
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
 #include "crescendo/v1/campaign.pb.h"
@@ -19,10 +23,9 @@
 
 namespace crescendo::service {
 
-class RecipientImport final
-    : public grpc::ServerBidiReactor<v1::ImportRecipientsRequest, v1::ImportRecipientsResponse>,
-      public Stream,
-      public std::enable_shared_from_this<RecipientImport> {
+class RecipientImport final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
+                              public Stream,
+                              public std::enable_shared_from_this<RecipientImport> {
  public:
   static constexpr size_t kMostUnanswered = 4;
 
@@ -61,6 +64,7 @@ class RecipientImport final
   std::shared_ptr<RecipientImport> self_;  // Until OnDone.
 
   // The reading side: touched by one read's callback after the other.
+  grpc::ByteBuffer bytes_;  // Of the request.
   v1::ImportRecipientsRequest request_;
   bool has_header_ = false;
   CampaignId campaign_;
@@ -71,7 +75,7 @@ class RecipientImport final
 
   base::Mutex mu_;
   std::deque<SlotPtr> slots_ ABSL_GUARDED_BY(mu_);
-  v1::ImportRecipientsResponse response_ ABSL_GUARDED_BY(mu_);  // While written, not touched.
+  grpc::ByteBuffer response_ ABSL_GUARDED_BY(mu_);              // While written, not touched.
   bool open_ ABSL_GUARDED_BY(mu_) = true;                       // More is read.
   bool ready_ ABSL_GUARDED_BY(mu_) = false;  // No read is under way, nor the header's look-up.
   bool writing_ ABSL_GUARDED_BY(mu_) = false;

@@ -18,6 +18,7 @@
 #include "scheduler/service/provider_handlers.h"
 #include "scheduler/service/streams.h"
 #include "scheduler/service/suppression_handlers.h"
+#include "scheduler/service/unreadable.h"
 
 namespace crescendo::service {
 namespace {
@@ -76,6 +77,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(engine::Engine* engine,
   if (!options.address.empty()) {
     builder.AddListeningPort(options.address, grpc::InsecureServerCredentials(), &services->port);
   }
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(NewUnreadableInterceptors());
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
   builder.RegisterService(&services->egress_ips);
   builder.RegisterService(&services->pools);
   builder.RegisterService(&services->plans);

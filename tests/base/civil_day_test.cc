@@ -26,7 +26,15 @@ TEST(CivilDay, RefusesWhatIsNoDateOrZone) {
   EXPECT_EQ(ParseDay("2026-02-30").status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(ParseDay("yesterday").status().message(),
             "\"yesterday\" is not a date; write YYYY-MM-DD");
-  EXPECT_EQ(LoadZone("Mars/Olympus").status().code(), absl::StatusCode::kInvalidArgument);
+  for (const absl::string_view name :
+       {absl::string_view("Mars/Olympus"), absl::string_view("Europe/Berlin\0x", 15),
+        absl::string_view("/etc/localtime"), absl::string_view("../zoneinfo/UTC"),
+        absl::string_view("localtime"), absl::string_view("libc:localtime")}) {
+    EXPECT_EQ(LoadZone(name).status().code(), absl::StatusCode::kInvalidArgument) << name;
+  }
+  for (const char* name : {"", "UTC", "Etc/GMT-1", "America/Port-au-Prince", "America/St_Johns"}) {
+    EXPECT_TRUE(LoadZone(name).ok()) << name;
+  }
 }
 
 }  // namespace

@@ -138,6 +138,20 @@ TEST(Validation, EgressIp) {
       ValidateEgressIp);
 }
 
+TEST(Validation, AnAddressHasOneSpelling) {
+  struct Spelling {
+    const char *written, *canonical;
+  };
+  for (const Spelling& c : {Spelling{"192.0.2.1", "192.0.2.1"},
+                            Spelling{"::ffff:192.0.2.1", "192.0.2.1"},
+                            Spelling{"2001:DB8:0:0::1", "2001:db8::1"},
+                            Spelling{"2001:db8::1", "2001:db8::1"}}) {
+    EXPECT_EQ(IpAddressFault(c.written), "");
+    EXPECT_EQ(CanonicalIpAddress(c.written), c.canonical);
+  }
+  EXPECT_THAT(IpAddressFault(Bytes("192.0.2.1\0x")), HasSubstr("not a literal")) << "read on";
+}
+
 TEST(Validation, Pool) {
   Pool good;
   good.id = PoolId("cold");

@@ -52,6 +52,21 @@ TEST(Engagement, TheMoreEngagedScoresHigher) {
   EXPECT_EQ(EngagementScore({}, kNow), 0);
 }
 
+// Privacy proxies open everything: no number of opens says what one click says.
+TEST(Engagement, OneClickOutweighsAnyNumberOfOpensOfTheSameDate) {
+  for (const absl::Duration ago : {absl::ZeroDuration(), kDay, 30 * kDay, 400 * kDay}) {
+    for (const int64_t opens : {int64_t{1}, int64_t{30}, int64_t{1'000'000},
+                                std::numeric_limits<int64_t>::max()}) {
+      SCOPED_TRACE(absl::FormatDuration(ago) + " ago, opens: " + std::to_string(opens));
+      EngagementSignals opened = Opened(ago, opens);
+      opened.subscribe_time = kNow - ago;
+      EXPECT_GT(EngagementScore(Clicked(ago), kNow), EngagementScore(opened, kNow));
+    }
+  }
+  EXPECT_GT(EngagementScore(Opened(kDay, 10), kNow), EngagementScore(Opened(kDay), kNow))
+      << "yet more opens say more than one";
+}
+
 // Only new engagement re-ranks: a score computed at import stays good.
 TEST(Engagement, TheOrderDoesNotDependOnWhenItIsComputed) {
   base::Random random(21);

@@ -185,6 +185,38 @@ TEST(Throttle, ABlockOutweighsAStopForRate) {
   EXPECT_EQ(throttle.Blocking(kNow).reason, Reason::kBlocked);
 }
 
+TEST(Throttle, NoRefusalShortensAStopThatIsInForce) {
+  struct Case {
+    const char* name;
+    bool block_first;
+    absl::Duration first, second;
+    bool block_second;
+    absl::Duration until;
+    Reason reason;
+  };
+  constexpr absl::Duration kLong = absl::Hours(24), kShort = absl::Hours(2);
+  for (const Case& c :
+       {Case{"a short block in a long stop", false, kLong, kShort, true, kLong, Reason::kBlocked},
+        Case{"a long block in a short stop", false, kShort, kLong, true, kLong, Reason::kBlocked},
+        Case{"a short stop in a long block", true, kLong, kShort, false, kLong, Reason::kBlocked},
+        Case{"a short block in a long block", true, kLong, kShort, true, kLong, Reason::kBlocked},
+        Case{"a short stop in a long stop", false, kLong, kShort, false, kLong,
+             Reason::kThrottled}}) {
+    SCOPED_TRACE(c.name);
+    Throttle throttle;
+    const auto refuse = [&](absl::Time now, bool block, absl::Duration least) {
+      return block ? throttle.OnBlocked(now, least, 1000, "554 listed", kOptions)
+                   : throttle.OnRateLimited(now, least, 1000, kReply, kOptions);
+    };
+    refuse(kNow, c.block_first, c.first);
+    refuse(kNow + absl::Seconds(1), c.block_second, c.second);
+    const absl::Time nearly = kNow + c.until - absl::Seconds(1);
+    EXPECT_EQ(throttle.Blocking(nearly).reason, c.reason);
+    EXPECT_EQ(throttle.OnAccepted(nearly, 1000, 0, 10, kOptions), Change::kNone);
+    EXPECT_GE(throttle.Blocking(nearly).until, kNow + c.until);
+  }
+}
+
 TEST(Throttle, ARestartDoesNotShortenAStop) {
   Throttle before;
   before.OnRateLimited(kNow, kLeast, 1000, kReply, kOptions);

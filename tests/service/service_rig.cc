@@ -1,0 +1,72 @@
+#include "tests/service/service_rig.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include "absl/strings/str_cat.h"
+
+namespace crescendo::service {
+
+absl::Status FromGrpc(const grpc::Status& status) {
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+}
+
+ServiceTest::ServiceTest(ports::Store* store, size_t most_streams)
+    : rig_(engine::Threads::kOwn, {}, store), most_streams_(most_streams) {}
+
+ServiceTest::~ServiceTest() { StopDaemon(); }
+
+void ServiceTest::SetUp() {
+  StartDaemon();
+  rig_.MakePool();
+}
+
+void ServiceTest::StartDaemon() {
+  ASSERT_TRUE(rig_.Start().ok());
+  auto server = Server::Start(&rig_.engine(), &rig_.resolver(),
+                              {.address = "127.0.0.1:0", .most_streams = most_streams_});
+  ASSERT_TRUE(server.ok()) << server.status();
+  server_ = *std::move(server);
+  // Its own connection, not one of a daemon before.
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetMaxReceiveMessageSize(-1);
+  channel_ = grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", server_->port()),
+                                       grpc::InsecureChannelCredentials(), arguments);
+  stubs_ = {v1::EgressIpService::NewStub(channel_), v1::PoolService::NewStub(channel_),
+            v1::PlanService::NewStub(channel_),     v1::CampaignService::NewStub(channel_),
+            v1::LaneService::NewStub(channel_),     v1::ProviderService::NewStub(channel_),
+            v1::DeliveryService::NewStub(channel_), v1::EventService::NewStub(channel_),
+            v1::SuppressionService::NewStub(channel_)};
+}
+
+void ServiceTest::StopDaemon() {
+  server_.reset();
+  rig_.Crash();
+}
+
+void ServiceTest::MakeCampaign(const std::string& id) {
+  const auto made = Ask(&Campaigns::CreateCampaign,
+                        absl::StrCat("campaign_id: '", id,
+                                     "' campaign { pool: 'pools/main' subject: 'Spring' "
+                                     "from_address: 'news@example.com' text_body: 'Hello' }"));
+  ASSERT_TRUE(made.ok()) << made.status();
+}
+
+std::string ServiceTest::Everything() {
+  std::string all;
+  const auto add = [&](const auto& answer) {
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    if (answer.ok()) absl::StrAppend(&all, answer->DebugString());
+  };
+  add(Ask(&EgressIps::ListEgressIps, ""));
+  add(Ask(&Pools::ListPools, ""));
+  add(Ask(&Plans::ListPlans, ""));
+  add(Ask(&Campaigns::ListCampaigns, ""));
+  add(Ask(&Lanes::ListLanes, "parent: 'egressIps/-'"));
+  add(Ask(&Suppressions::ListSuppressions, ""));
+  add(Ask(&Events::ListEvents, "page_size: 1000"));
+  return all;
+}
+
+}  // namespace crescendo::service

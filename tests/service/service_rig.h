@@ -1,0 +1,105 @@
+// service_rig.h: the services over a real engine, called through a port of loopback.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include <google/protobuf/text_format.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include "absl/status/statusor.h"
+#include "crescendo/v1/campaign.grpc.pb.h"
+#include "crescendo/v1/delivery.grpc.pb.h"
+#include "crescendo/v1/egress_ip.grpc.pb.h"
+#include "crescendo/v1/event.grpc.pb.h"
+#include "crescendo/v1/lane.grpc.pb.h"
+#include "crescendo/v1/plan.grpc.pb.h"
+#include "crescendo/v1/pool.grpc.pb.h"
+#include "crescendo/v1/provider.grpc.pb.h"
+#include "crescendo/v1/suppression.grpc.pb.h"
+#include "scheduler/service/server.h"
+#include "tests/support/rig.h"
+
+namespace crescendo::service {
+
+using EgressIps = v1::EgressIpService::Stub;
+using Pools = v1::PoolService::Stub;
+using Plans = v1::PlanService::Stub;
+using Campaigns = v1::CampaignService::Stub;
+using Lanes = v1::LaneService::Stub;
+using Providers = v1::ProviderService::Stub;
+using Deliveries = v1::DeliveryService::Stub;
+using Events = v1::EventService::Stub;
+using Suppressions = v1::SuppressionService::Stub;
+
+absl::Status FromGrpc(const grpc::Status& status);
+
+// The message that `text` says, in the text format; of a field given twice the last holds.
+template <class Message>
+Message Parse(const std::string& text) {
+  Message message;
+  EXPECT_TRUE(google::protobuf::TextFormat::MergeFromString(text, &message)) << text;
+  return message;
+}
+
+// A daemon with egress IPs mta1-a, mta1-b and pool `main` of mta1-a. No time passes.
+class ServiceTest : public testing::Test {
+ protected:
+  // `store`: instead of one in memory; outlives the test.
+  explicit ServiceTest(ports::Store* store = nullptr, size_t most_streams = 20);
+  ~ServiceTest() override;
+  void SetUp() override;
+  void StartDaemon();
+  void StopDaemon();
+
+  template <class Stub, class Request, class Response>
+  absl::StatusOr<Response> Ask(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                            Response*),
+                               const Request& request) {
+    grpc::ClientContext context;
+    context.AddMetadata("crescendo-actor", "test:ann");
+    Response response;
+    const grpc::Status status = (StubOf<Stub>().*method)(&context, request, &response);
+    if (!status.ok()) return FromGrpc(status);
+    return response;
+  }
+  template <class Stub, class Request, class Response>
+  absl::StatusOr<Response> Ask(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                            Response*),
+                               const std::string& text) {
+    return Ask(method, Parse<Request>(text));
+  }
+  template <class Stub>
+  Stub& StubOf() {
+    return *std::get<std::unique_ptr<Stub>>(stubs_);
+  }
+  // The DRAFT campaign, of pool `main`.
+  void MakeCampaign(const std::string& id);
+  // Everything that can be listed, as text: equal before and after what changes nothing.
+  std::string Everything();
+
+  support::Rig rig_;
+  const size_t most_streams_;
+  std::unique_ptr<Server> server_;
+
+ private:
+  std::shared_ptr<grpc::Channel> channel_;
+  std::tuple<std::unique_ptr<EgressIps>, std::unique_ptr<Pools>, std::unique_ptr<Plans>,
+             std::unique_ptr<Campaigns>, std::unique_ptr<Lanes>, std::unique_ptr<Providers>,
+             std::unique_ptr<Deliveries>, std::unique_ptr<Events>, std::unique_ptr<Suppressions>>
+      stubs_;
+};
+
+MATCHER_P2(FailsWith, code, text, "") {
+  const absl::Status& status = arg.status();
+  *result_listener << status;
+  return status.code() == code && std::string(status.message()).find(text) != std::string::npos;
+}
+
+}  // namespace crescendo::service

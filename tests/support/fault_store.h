@@ -1,0 +1,125 @@
+// fault_store.h: a memory store whose disk is full, broken, slow or contrary when told to be.
+//
+// Threads  the store as every Store; the faults are set from any thread.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "scheduler/base/mutex.h"
+#include "scheduler/ports/store.h"
+#include "store/memory/memory_store.h"
+
+namespace crescendo::support {
+
+class FaultStore final : public ports::Store {
+ public:
+  // Every commit of more than `room` writes fails with `status` and changes nothing.
+  void FailCommits(absl::Status status, size_t room = 0) {
+    base::MutexLock lock(&mu_);
+    fault_ = std::move(status);
+    room_ = room;
+  }
+  void Heal() { FailCommits(absl::OkStatus()); }
+  // Every Settle is refused with `status`, alone of its group.
+  void RefuseSettles(absl::Status status) {
+    base::MutexLock lock(&mu_);
+    refusal_ = std::move(status);
+  }
+  // A commit waits while this is on. AwaitStuck returns when one does.
+  void Hold(bool on) {
+    base::MutexLock lock(&mu_);
+    held_ = on;
+    changed_.NotifyAll();
+  }
+  void AwaitStuck() {
+    base::MutexLock lock(&mu_);
+    while (!stuck_) changed_.Wait(&mu_);
+  }
+  // Writes of each commit that was tried.
+  std::vector<size_t> groups() const {
+    base::MutexLock lock(&mu_);
+    return groups_;
+  }
+
+  absl::Status Commit(absl::Span<const ports::Write> writes,
+                      std::vector<ports::WriteResult>* results) override {
+    absl::Status refusal;
+    {
+      base::MutexLock lock(&mu_);
+      groups_.push_back(writes.size());
+      stuck_ = true;
+      changed_.NotifyAll();
+      while (held_) changed_.Wait(&mu_);
+      stuck_ = false;
+      if (!fault_.ok() && writes.size() > room_) return fault_;
+      refusal = refusal_;
+    }
+    if (refusal.ok()) return store_.Commit(writes, results);
+    std::vector<ports::Write> rest;
+    for (const ports::Write& write : writes) {
+      if (!std::holds_alternative<ports::Settle>(write)) rest.push_back(write);
+    }
+    std::vector<ports::WriteResult> rest_results;
+    const absl::Status status = store_.Commit(rest, &rest_results);
+    auto next = rest_results.begin();
+    for (const ports::Write& write : writes) {
+      const bool settle = std::holds_alternative<ports::Settle>(write);
+      results->push_back(settle ? ports::WriteResult{refusal, {}, false} : std::move(*next++));
+    }
+    return status;
+  }
+
+  absl::StatusOr<ports::Directory> LoadDirectory() override { return store_.LoadDirectory(); }
+  absl::StatusOr<std::vector<QueuedDelivery>> LoadQueued(DeliveryId after, int limit) override {
+    return store_.LoadQueued(after, limit);
+  }
+  absl::StatusOr<std::vector<ports::OpenClaim>> LoadOpenClaims() override {
+    return store_.LoadOpenClaims();
+  }
+  absl::StatusOr<Delivery> GetDelivery(DeliveryId id) override { return store_.GetDelivery(id); }
+  absl::StatusOr<std::vector<Delivery>> ListDeliveries(const ports::DeliveryFilter& filter,
+                                                       DeliveryId after, int limit) override {
+    return store_.ListDeliveries(filter, after, limit);
+  }
+  absl::StatusOr<CampaignCounts> CountDeliveries(const CampaignId& campaign) override {
+    return store_.CountDeliveries(campaign);
+  }
+  absl::StatusOr<std::vector<Event>> ListEvents(const ports::EventFilter& filter, EventId after,
+                                                int limit) override {
+    return store_.ListEvents(filter, after, limit);
+  }
+  absl::StatusOr<EventId> LastEvent() override { return store_.LastEvent(); }
+  absl::StatusOr<std::vector<Suppression>> ListSuppressions(absl::string_view after,
+                                                            int limit) override {
+    return store_.ListSuppressions(after, limit);
+  }
+  absl::StatusOr<Suppression> GetSuppression(absl::string_view address) override {
+    return store_.GetSuppression(address);
+  }
+  absl::StatusOr<std::vector<PlanDay>> ListPlanDays(const PlanId& plan) override {
+    return store_.ListPlanDays(plan);
+  }
+  absl::StatusOr<std::vector<LedgerRow>> ListLedger(const EgressIpId& ip, absl::CivilDay first,
+                                                    absl::CivilDay last) override {
+    return store_.ListLedger(ip, first, last);
+  }
+  absl::StatusOr<int64_t> LastChunk(const CampaignId& campaign, const ImportId& import) override {
+    return store_.LastChunk(campaign, import);
+  }
+
+ private:
+  store::MemoryStore store_;
+  mutable base::Mutex mu_;
+  base::CondVar changed_;
+  absl::Status fault_ ABSL_GUARDED_BY(mu_);
+  size_t room_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::Status refusal_ ABSL_GUARDED_BY(mu_);
+  bool held_ ABSL_GUARDED_BY(mu_) = false;
+  bool stuck_ ABSL_GUARDED_BY(mu_) = false;
+  std::vector<size_t> groups_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace crescendo::support
