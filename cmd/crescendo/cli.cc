@@ -141,11 +141,13 @@ ExitCode Run(const std::vector<std::string>& arguments, const Environment& envir
   Context context{*options, client, streams, clock};
   const absl::Status status = parsed->command->run(context);
   streams.out.flush();
-  // Whatever failed behind Ctrl-C failed because of it.
-  if (!status.ok() && interrupt.triggered() && status.code() != absl::StatusCode::kCancelled) {
-    return Fail(absl::CancelledError(), *options, streams);
+  if (status.ok()) return ExitCode::kOk;
+  // Whatever failed behind Ctrl-C failed because of it; nothing else is an interruption.
+  if (interrupt.triggered()) return Fail(absl::CancelledError(), *options, streams);
+  if (absl::IsCancelled(status)) {
+    return Fail(absl::UnavailableError("it ended the call"), *options, streams);
   }
-  return status.ok() ? ExitCode::kOk : Fail(status, *options, streams);
+  return Fail(status, *options, streams);
 }
 
 }  // namespace crescendo::cli

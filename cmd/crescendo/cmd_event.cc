@@ -52,7 +52,7 @@ absl::StatusOr<v1::EventFilter> FilterOf(const EventOptions& options) {
 std::string About(const v1::Event& event) {
   std::string about;
   for (const std::string& name :
-       {event.campaign(), event.plan(), event.egress_ip(), event.provider()}) {
+       {event.campaign(), event.pool(), event.plan(), event.egress_ip(), event.provider()}) {
     if (!name.empty()) absl::StrAppend(&about, about.empty() ? "" : " ", IdOf(name));
   }
   if (!event.address().empty()) absl::StrAppend(&about, about.empty() ? "" : " ", event.address());

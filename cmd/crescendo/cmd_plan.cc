@@ -77,6 +77,11 @@ absl::Status Fill(const PlanOptions& options, v1::Plan* plan, google::protobuf::
         absl::StrSplit(options.window, absl::MaxSplits('-', 1));
     ASSIGN_OR_RETURN(const int32_t start, ParseMinute(parts.first));
     ASSIGN_OR_RETURN(const int32_t end, ParseMinute(parts.second));
+    if (end <= start) {
+      return UsageError(absl::StrCat("--window: \"", OneLine(options.window),
+                                     "\" ends before it begins; it lies within one day, at most "
+                                     "00:00-24:00"));
+    }
     plan->mutable_sending_window()->set_start_minute(start);
     plan->mutable_sending_window()->set_end_minute(end);
     mask->add_paths("sending_window");
@@ -234,7 +239,10 @@ void PrintProgress(Context& context, const v1::PlanProgress& progress) {
                           CountText(Remaining(today.cap(), total)), " of ", CountText(today.cap()),
                           " left"));
   }
-  card.Add("WHY NOT MORE", WhyNotMore(progress.wait(), now));
+  // The IP itself may be free while each of its lanes waits for something of its own.
+  card.Add("WHY NOT MORE", progress.wait().reason() == v1::Wait::NONE
+                               ? "nothing holds the IP back; see its lanes"
+                               : WhyNotMore(progress.wait(), now));
   card.Print(context.streams);
   Table table({{"PROVIDER", Column::kLeft},
                {"STATE", Column::kLeft},

@@ -74,7 +74,7 @@ class Command {
                   std::string* value, const char* help);
   Command& Flag(const char* flags, bool* value, const char* help);
   // The option described last must be given.
-  Command& Required();
+  Command& Required(bool required = true);
   Command& Note(const char* text);
   Command& Example(const char* line);
   void Run(std::function<absl::Status(Context&)> run);
@@ -122,7 +122,8 @@ class CommandTree {
  private:
   CLI::App* Parent(const std::string& noun) const;
   std::string Path() const;
-  absl::Status Unknown() const;
+  absl::Status Misused(absl::string_view fault) const;
+  absl::Status Unknown(const CommandInfo* command) const;
 
   std::unique_ptr<CLI::App> root_;
   std::vector<NounInfo> nouns_;

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "scheduler/base/check.h"
+#include "scheduler/providers/provider_loader.h"
 
 namespace crescendo::cli {
 namespace {
@@ -44,10 +46,12 @@ smtp::StaticRoutes Routes() {
   return *std::move(routes);
 }
 
-providers::ProviderData Providers() {
-  auto data = providers::LoadProviders("");
-  CRESCENDO_CHECK(data.ok());
-  return *std::move(data);
+// Reading them takes a while, and nothing changes them.
+const providers::ProviderData& Providers() {
+  static const auto* const kData = new absl::StatusOr<providers::ProviderData>(
+      providers::LoadProviders(""));
+  CRESCENDO_CHECK(kData->ok());
+  return **kData;
 }
 
 }  // namespace
@@ -68,14 +72,20 @@ class ServiceWorld::Receivers final : public ports::Transport {
     event.result = ports::TransportEvent::SentResult::kReply;
     event.connection_usable = true;
     event.reply = Answer(request.rcpt_to);
+    if (!event.reply.temporary()) {
+      base::MutexLock lock(&mu_);
+      transcripts_[request.delivery.value()] =
+          absl::StrCat("> RCPT TO:<", request.rcpt_to, ">\r\n< ", event.reply.ToString(),
+                       " \x1b[31mred\x1b[0m\r\n");
+    }
     listener_(std::move(event));
   }
   void Close(ConnectionId connection) override {
     Tell(ports::TransportEvent::Kind::kClosed, connection);
   }
   std::string Transcript(DeliveryId delivery) override {
-    if (delivery.value() != 1) return "";
-    return "> RCPT TO:<ann@gmail.com>\r\n< 250 2.1.5 OK \x1b[31mred\x1b[0m\r\n";
+    base::MutexLock lock(&mu_);
+    return transcripts_[delivery.value()];
   }
 
  private:
@@ -87,16 +97,17 @@ class ServiceWorld::Receivers final : public ports::Transport {
   }
 
   absl::AnyInvocable<void(ports::TransportEvent)> listener_;
+  base::Mutex mu_;
+  std::map<int64_t, std::string> transcripts_ ABSL_GUARDED_BY(mu_);
 };
 
 ServiceWorld::ServiceWorld()
     : clock_(absl::FromCivil(kStart, absl::UTCTimeZone())),
-      providers_(Providers()),
       routes_(Routes()),
       receivers_(std::make_unique<Receivers>()) {
   engine_ = std::make_unique<engine::Engine>(
-      engine::Edges{&clock_, &store_, receivers_.get(), &routes_, &composer_, &providers_.catalog,
-                    &providers_.classifier},
+      engine::Edges{&clock_, &store_, receivers_.get(), &routes_, &composer_, &Providers().catalog,
+                    &Providers().classifier},
       core::Options(), engine::Threads::kNone);
   CRESCENDO_CHECK(engine_->Start().ok());
   pump_ = std::thread([this] { Pump(); });

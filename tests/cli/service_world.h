@@ -2,7 +2,7 @@
 // data over the memory store, a clock moved by hand, and receivers that answer at once.
 //
 // A recipient's local part says what its receiver answers: full… 452 4.2.2, unknown… 550 5.1.1,
-// anything else 250. Routes: gmail.com, yahoo.com and example.com; no other domain has one.
+// anything else 250; a dialogue that was deferred keeps no transcript. Routes: gmail.com, yahoo.com and example.com; no other domain has one.
 //
 // Threads  one thread owns it; gRPC's own threads call the engine, which a further thread turns.
 #pragma once
@@ -15,7 +15,6 @@
 #include "grpcpp/channel.h"
 #include "scheduler/base/mutex.h"
 #include "scheduler/engine/engine.h"
-#include "scheduler/providers/provider_loader.h"
 #include "scheduler/service/server.h"
 #include "smtp_client/delivery/static_routes.h"
 #include "smtp_client/message/campaign_composer.h"
@@ -47,7 +46,6 @@ class ServiceWorld {
   void Pump() ABSL_LOCKS_EXCLUDED(mu_);
 
   support::SimClock clock_;
-  providers::ProviderData providers_;
   smtp::StaticRoutes routes_;
   smtp::CampaignComposer composer_;
   store::MemoryStore store_;
