@@ -12,6 +12,7 @@
 #include "cmd/crescendo/list.h"
 #include "cmd/crescendo/names.h"
 #include "cmd/crescendo/printable.h"
+#include "cmd/crescendo/retry.h"
 #include "cmd/crescendo/time_text.h"
 #include "crescendo/v1/plan.grpc.pb.h"
 #include "scheduler/base/status_macros.h"
@@ -275,17 +276,26 @@ absl::Status Watch(const PlanOptions& options, Context& context) {
   v1::WatchPlanProgressRequest request;
   ASSIGN_OR_RETURN(*request.mutable_name(), PlanName(options.name));
   *request.mutable_min_interval() = ToProto(options.interval.value_or(absl::Seconds(1)));
-  return context.client.Stream(
-      &Stub::WatchPlanProgress, request, [&context](const v1::PlanProgress& progress) {
-        const bool reads = Emit(context, progress, [&context](const v1::PlanProgress& shown) {
-          // Home and clear: the view is drawn in place.
-          if (context.streams.out_is_terminal) context.streams.out << "\x1b[H\x1b[2J";
-          PrintProgress(context, shown);
-          if (!context.streams.out_is_terminal) context.streams.out << "\n";
-        });
-        context.streams.out.flush();
-        return reads && context.streams.out.good();
-      });
+  bool heard = false;
+  Retry retry(context);
+  const auto show = [&](const v1::PlanProgress& progress) {
+    heard = true;
+    retry.Heard();
+    const bool reads = Emit(context, progress, [&context](const v1::PlanProgress& shown) {
+      // Home and clear: the view is drawn in place.
+      if (context.streams.out_is_terminal) context.streams.out << "\x1b[H\x1b[2J";
+      PrintProgress(context, shown);
+      if (!context.streams.out_is_terminal) context.streams.out << "\n";
+    });
+    context.streams.out.flush();
+    return reads && context.streams.out.good();
+  };
+  while (true) {
+    const absl::Status status = context.client.Stream(&Stub::WatchPlanProgress, request, show);
+    // A daemon that was not there from the start is not waited for.
+    if (status.ok() || !heard || !retry.Wait(status)) return status;
+    context.streams.err << "cut off: " << OneLine(status.message()) << "; watching again\n";
+  }
 }
 
 Command WithShape(Command command, PlanOptions* o) {

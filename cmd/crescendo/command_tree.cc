@@ -45,6 +45,14 @@ std::string Suggestion(absl::string_view word, const std::vector<std::string>& k
   return absl::StrCat(": want one of ", absl::StrJoin(known, ", "));
 }
 
+absl::StatusOr<std::string> OneOf(const std::vector<std::string>& choices,
+                                  const std::string& text) {
+  const std::string lower = absl::AsciiStrToLower(text);
+  if (std::find(choices.begin(), choices.end(), lower) != choices.end()) return lower;
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", text, "\" is not known", Suggestion(lower, choices)));
+}
+
 std::vector<std::string> Names(const std::vector<const CLI::App*>& apps) {
   std::vector<std::string> names;
   for (const CLI::App* app : apps) names.push_back(app->get_name());
@@ -136,15 +144,34 @@ Command& Command::Option(const char* flags, const char* value_name,
 Command& Command::Choice(const char* flags, const char* value_name,
                          std::vector<std::string> choices, std::string* value, const char* help) {
   OptionInfo info{flags, value_name, help, choices};
-  return Add(std::move(info), Read(flags, [choices, value](const std::string& text) -> absl::Status {
-               const std::string lower = absl::AsciiStrToLower(text);
-               if (std::find(choices.begin(), choices.end(), lower) == choices.end()) {
-                 return absl::InvalidArgumentError(
-                     absl::StrCat("\"", text, "\" is not known", Suggestion(lower, choices)));
-               }
-               *value = lower;
-               return absl::OkStatus();
+  return Add(std::move(info), Read(flags, [choices, value](const std::string& text) {
+               const absl::StatusOr<std::string> chosen = OneOf(choices, text);
+               if (chosen.ok()) *value = *chosen;
+               return chosen.status();
              }));
+}
+
+Command& Command::Choices(const char* flags, const char* value_name,
+                          std::vector<std::string> choices, std::vector<std::string>* values,
+                          const char* help) {
+  OptionInfo info{flags, value_name, help, choices};
+  info.repeated = true;
+  const std::string name(flags);
+  const auto read = [name, choices, values](const std::vector<std::string>& texts) {
+    for (const std::string& text : texts) {
+      const absl::StatusOr<std::string> chosen = OneOf(choices, text);
+      if (!chosen.ok()) throw CLI::ValidationError(name, std::string(chosen.status().message()));
+      values->push_back(*chosen);
+    }
+    return true;
+  };
+  return Add(std::move(info), app_->add_option(flags, [read](const CLI::results_t& texts) {
+                                  return read(texts);
+                                })
+                                  ->type_size(1)
+                                  ->expected(1)
+                                  ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+                                  ->allow_extra_args(false));
 }
 
 Command& Command::Flag(const char* flags, bool* value, const char* help) {

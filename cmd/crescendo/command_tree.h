@@ -72,6 +72,9 @@ class Command {
                   const char* help);
   Command& Choice(const char* flags, const char* value_name, std::vector<std::string> choices,
                   std::string* value, const char* help);
+  // May be given again and again.
+  Command& Choices(const char* flags, const char* value_name, std::vector<std::string> choices,
+                   std::vector<std::string>* values, const char* help);
   Command& Flag(const char* flags, bool* value, const char* help);
   // The option described last must be given.
   Command& Required(bool required = true);
