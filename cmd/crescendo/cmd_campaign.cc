@@ -125,7 +125,12 @@ absl::Status Create(const CampaignOptions& options, Context& context) {
   ASSIGN_OR_RETURN(const v1::Campaign campaign,
                    context.client.Call(&Stub::CreateCampaign, request));
   if (options.dry_run) context.streams.err << "dry run: nothing was stored\n";
-  return Show(context, campaign);
+  RETURN_IF_ERROR(Show(context, campaign));
+  if (!options.dry_run) {
+    Hint(context, absl::StrCat("next: crescendo campaign import ", IdOf(campaign.name()),
+                               " FILE, then crescendo campaign start ", IdOf(campaign.name())));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Update(const CampaignOptions& options, Context& context) {
@@ -140,6 +145,7 @@ absl::Status Update(const CampaignOptions& options, Context& context) {
   request.set_validate_only(options.dry_run);
   ASSIGN_OR_RETURN(const v1::Campaign campaign,
                    context.client.Call(&Stub::UpdateCampaign, request));
+  if (options.dry_run) context.streams.err << "dry run: nothing was stored\n";
   return Show(context, campaign);
 }
 

@@ -147,7 +147,11 @@ absl::Status Create(const PlanOptions& options, Context& context) {
   request.set_validate_only(options.dry_run);
   ASSIGN_OR_RETURN(const v1::Plan plan, context.client.Call(&Stub::CreatePlan, request));
   if (options.dry_run) context.streams.err << "dry run: nothing was stored\n";
-  return Show(context, plan);
+  RETURN_IF_ERROR(Show(context, plan));
+  if (!options.dry_run) {
+    Hint(context, absl::StrCat("next: crescendo plan start ", IdOf(plan.name())));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Update(const PlanOptions& options, Context& context) {
@@ -216,10 +220,15 @@ absl::Status Days(const PlanOptions& options, Context& context) {
                 absl::StrCat(day.stage_index() + 1),
                 absl::StrCat(day.day_in_stage() + 1),
                 CountText(day.cap()),
-                CountText(day.accepted()),
+                // Counted when the day is closed; plan progress shows today's.
+                day.decision() == v1::PlanDay::OPEN ? "-" : CountText(day.accepted()),
                 v1::PlanDay::Decision_Name(day.decision()),
                 day.reason()};
       });
+}
+
+std::string AndIfAny(int64_t count, const char* what) {
+  return count == 0 ? "" : absl::StrCat(", ", CountText(count), what);
 }
 
 void PrintProgress(Context& context, const v1::PlanProgress& progress) {
@@ -236,7 +245,9 @@ void PrintProgress(Context& context, const v1::PlanProgress& progress) {
                                  plan.stages_size(), ", step ", today.day_in_stage() + 1));
     card.Add("TODAY",
              absl::StrCat(CountText(total.accepted()), " accepted, ", CountText(total.refused()),
-                          " refused, ", CountText(total.deferred()), " deferred; ",
+                          " refused, ", CountText(total.deferred()), " deferred",
+                          AndIfAny(total.in_doubt(), " in doubt"),
+                          AndIfAny(total.claimed(), " in flight"), "; ",
                           CountText(Remaining(today.cap(), total)), " of ", CountText(today.cap()),
                           " left"));
   }
@@ -257,7 +268,10 @@ void PrintProgress(Context& context, const v1::PlanProgress& progress) {
                SentOfCap(lane),
                CountText(lane.queued()),
                DeferredShare(lane.today()),
-               WhyNotMore(lane.wait(), now)});
+               lane.wait().reason() == progress.wait().reason() &&
+                       lane.wait().reason() != v1::Wait::NONE
+                   ? "waits with the IP"
+                   : WhyNotMore(lane.wait(), now)});
   }
   if (!table.empty()) table.Print(context.streams);
 }

@@ -126,9 +126,13 @@ std::string ProgramHelp(const CommandTree& tree) {
       Columns(nouns), "\nOthers\n", Columns(others), GlobalOptionsHelp(tree), kEnvironment,
       kExitCodes,
       Examples({"crescendo ip create mta1-a --address 192.0.2.10 --ehlo-name mta1-a.example.com",
-                "crescendo plan create mta1-a-warmup --ip mta1-a --target 50000",
-                "crescendo plan start mta1-a-warmup", "crescendo plan watch mta1-a-warmup",
-                "crescendo lane list"}),
+                "crescendo pool create main --ip mta1-a",
+                "crescendo plan create warm-a --ip mta1-a --target 50000",
+                "crescendo plan start warm-a",
+                "crescendo campaign create spring --pool main --from 'Shop <news@shop.example>' "
+                "--subject Hello --text body.txt",
+                "crescendo campaign import spring recipients.csv",
+                "crescendo campaign start spring", "crescendo plan watch warm-a"}),
       "\nMore: crescendo NOUN --help, crescendo NOUN VERB --help\n");
 }
 

@@ -245,7 +245,7 @@ absl::Status Import::Session(Retry& retry, bool* finished) {
     ShowProgress(false);
   }
   stream->WritesDone();
-  const absl::Status status = FromGrpc(stream->Finish());
+  const absl::Status status = context_.client.Outcome(stream->Finish());
   if (!status.ok()) return IsTransient(status) ? status : Explained(status, chunk);
   *finished = true;
   return absl::OkStatus();
