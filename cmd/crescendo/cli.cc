@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "cmd/crescendo/commands.h"
 #include "cmd/crescendo/help.h"
@@ -35,7 +36,13 @@ absl::StatusOr<std::string> ServerAddress(absl::string_view text) {
   const size_t bracket = text.rfind(']');
   const bool has_port = colon != absl::string_view::npos &&
                         (bracket == absl::string_view::npos || colon > bracket);
-  return has_port ? std::string(text) : absl::StrCat(text, kDefaultPort);
+  if (!has_port) return absl::StrCat(text, kDefaultPort);
+  int port = 0;
+  if (!absl::SimpleAtoi(text.substr(colon + 1), &port) || port < 1 || port > 65535) {
+    return UsageError(absl::StrCat("--server: \"", text.substr(colon + 1),
+                                   "\" is not a port: want 1 to 65535, such as host:7070"));
+  }
+  return std::string(text);
 }
 
 // Metadata takes printable ASCII only.
@@ -141,11 +148,9 @@ ExitCode Run(const std::vector<std::string>& arguments, const Environment& envir
   Context context{*options, client, streams, clock};
   const absl::Status status = parsed->command->run(context);
   streams.out.flush();
+  if (status.ok()) return ExitCode::kOk;
   // Whatever failed behind Ctrl-C failed because of it.
-  if (!status.ok() && interrupt.triggered() && status.code() != absl::StatusCode::kCancelled) {
-    return Fail(absl::CancelledError(), *options, streams);
-  }
-  return status.ok() ? ExitCode::kOk : Fail(status, *options, streams);
+  return Fail(interrupt.triggered() ? absl::CancelledError() : status, *options, streams);
 }
 
 }  // namespace crescendo::cli

@@ -31,6 +31,14 @@ void Client::Prepare(grpc::ClientContext* call) const {
   if (!options_.actor.empty()) call->AddMetadata("crescendo-actor", options_.actor);
 }
 
+absl::Status Client::Outcome(const grpc::Status& status) const {
+  // A daemon at its end cancels what is left.
+  if (status.error_code() == grpc::StatusCode::CANCELLED && !interrupt_->triggered()) {
+    return absl::UnavailableError("it ended the call");
+  }
+  return FromGrpc(status);
+}
+
 void Client::SetDeadline(grpc::ClientContext* call) const {
   // A span, so that nothing here needs to know what time it is.
   call->set_deadline(

@@ -1,7 +1,7 @@
 // client.h: calls to crescendod, with deadline, actor and Ctrl-C in one place.
 //
-// Errors   what the server said; UNAVAILABLE when it cannot be reached; DEADLINE_EXCEEDED after the
-//          timeout; CANCELLED when interrupted.
+// Errors   what the server said; UNAVAILABLE when it cannot be reached or ended the call;
+//          DEADLINE_EXCEEDED after the timeout; CANCELLED when interrupted, and only then.
 // Threads  one thread; Interrupt may be triggered from any.
 #pragma once
 
@@ -41,7 +41,7 @@ class Client {
     const Interrupt::Guard guard(interrupt_, &call);
     Response response;
     Stub stub(channel_);
-    const absl::Status status = FromGrpc((stub.*method)(&call, request, &response));
+    const absl::Status status = Outcome((stub.*method)(&call, request, &response));
     if (!status.ok()) return status;
     return response;
   }
@@ -64,7 +64,7 @@ class Client {
       reader->Finish();
       return absl::OkStatus();
     }
-    return FromGrpc(reader->Finish());
+    return Outcome(reader->Finish());
   }
 
   // Every page of a list, until `visit` returns false.
@@ -84,6 +84,7 @@ class Client {
 
   // For calls that are made by hand (the import).
   void Prepare(grpc::ClientContext* call) const;
+  absl::Status Outcome(const grpc::Status& status) const;
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   Interrupt& interrupt() const { return *interrupt_; }
   const ClientOptions& options() const { return options_; }

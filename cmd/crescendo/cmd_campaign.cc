@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "cmd/crescendo/commands.h"
+#include "cmd/crescendo/failure.h"
 #include "cmd/crescendo/import.h"
 #include "cmd/crescendo/list.h"
 #include "cmd/crescendo/names.h"
@@ -27,9 +28,9 @@ struct CampaignOptions {
   ImportOptions import;
 };
 
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
+absl::StatusOr<std::string> ReadFile(const char* option, const std::string& path) {
+  RETURN_IF_ERROR(CheckFile(option, path));
   std::ifstream in(path, std::ios::binary);
-  if (!in) return absl::NotFoundError(absl::StrCat(path, " cannot be read"));
   return std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
 }
 
@@ -92,11 +93,11 @@ absl::Status Fill(const CampaignOptions& options, v1::Campaign* campaign,
     mask->add_paths("subject");
   }
   if (!options.text.empty()) {
-    ASSIGN_OR_RETURN(*campaign->mutable_text_body(), ReadFile(options.text));
+    ASSIGN_OR_RETURN(*campaign->mutable_text_body(), ReadFile("--text: ", options.text));
     mask->add_paths("text_body");
   }
   if (!options.html.empty()) {
-    ASSIGN_OR_RETURN(*campaign->mutable_html_body(), ReadFile(options.html));
+    ASSIGN_OR_RETURN(*campaign->mutable_html_body(), ReadFile("--html: ", options.html));
     mask->add_paths("html_body");
   }
   if (!options.list_unsubscribe.empty()) {
@@ -114,6 +115,9 @@ absl::Status Create(const CampaignOptions& options, Context& context) {
   v1::CreateCampaignRequest request;
   ASSIGN_OR_RETURN(const std::string name, CampaignName(options.name));
   request.set_campaign_id(IdOf(name));
+  if (options.text.empty() && options.html.empty()) {
+    return UsageError("campaign create: there is no body; give --text FILE, --html FILE or both");
+  }
   google::protobuf::FieldMask mask;
   RETURN_IF_ERROR(Fill(options, request.mutable_campaign(), &mask));
   request.set_request_id(options.request_id);
@@ -121,7 +125,12 @@ absl::Status Create(const CampaignOptions& options, Context& context) {
   ASSIGN_OR_RETURN(const v1::Campaign campaign,
                    context.client.Call(&Stub::CreateCampaign, request));
   if (options.dry_run) context.streams.err << "dry run: nothing was stored\n";
-  return Show(context, campaign);
+  RETURN_IF_ERROR(Show(context, campaign));
+  if (!options.dry_run) {
+    Hint(context, absl::StrCat("next: crescendo campaign import ", IdOf(campaign.name()),
+                               " FILE, then crescendo campaign start ", IdOf(campaign.name())));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Update(const CampaignOptions& options, Context& context) {
@@ -136,6 +145,7 @@ absl::Status Update(const CampaignOptions& options, Context& context) {
   request.set_validate_only(options.dry_run);
   ASSIGN_OR_RETURN(const v1::Campaign campaign,
                    context.client.Call(&Stub::UpdateCampaign, request));
+  if (options.dry_run) context.streams.err << "dry run: nothing was stored\n";
   return Show(context, campaign);
 }
 
@@ -192,10 +202,13 @@ void AddVerb(CommandTree& tree, const std::shared_ptr<CampaignOptions>& options,
       });
 }
 
-Command WithContent(Command command, CampaignOptions* o) {
+Command WithContent(Command command, CampaignOptions* o, bool required) {
   command.Option("--pool", "POOL", &o->pool, "The pool it leaves through")
+      .Required(required)
       .Option("--from", "FROM", &o->from, "'Shop News <news@shop.example>', or the address alone")
+      .Required(required)
       .Option("--subject", "TEXT", &o->subject, "May hold {{variables}}")
+      .Required(required)
       .Option("--text", "FILE", &o->text, "The text body; may hold {{variables}}")
       .Option("--html", "FILE", &o->html, "The HTML body; may hold {{variables}}")
       .Option("--list-unsubscribe", "HEADER", &o->list_unsubscribe, "'<https://…>, <mailto:…>'")
@@ -211,15 +224,15 @@ void AddImport(CommandTree& tree, const std::shared_ptr<CampaignOptions>& option
   tree.Verb("campaign", "import", "Import recipients from a CSV or JSON Lines file")
       .Argument("CAMPAIGN", &o->import.campaign, "spring or campaigns/spring")
       .Argument("FILE", &o->import.file, "CSV with a header row, or JSON Lines")
-      .Option("--import-id", "ID", &o->import.import_id, "Default: from the file's name and size")
+      .Option("--import-id", "ID", &o->import.import_id, "Default: from the file's name and content")
       .Choice("--format", "FORMAT", {"csv", "jsonl"}, &o->import.format,
               "Default: by the file's name")
       .Option("--chunk-size", "N", &o->import.chunk_size, 1,
-              "Recipients a chunk; keep it when resuming")
+              "Recipients a chunk; default 500; with --import-id keep it when resuming")
       .Flag("--skip-invalid", &o->import.skip_invalid, "Report broken lines and go on")
       .Flag("--dry-run", &o->import.dry_run, "Check only; store nothing")
       .Note(
-          "Columns: email or address, score, last_click_time, last_open_time, subscribe_time,\n"
+          "Columns: email or address, score, last_click_time, last_open_time, subscribe_time, "
           "click_count, open_count; every other column is a {{variable}}.")
       .Note(
           "Run the same command again after a cut: it goes on where it stopped, and adds nobody "
@@ -235,7 +248,8 @@ void AddCampaignCommands(CommandTree& tree) {
   CampaignOptions* o = options.get();
   tree.Noun("campaign", "Campaigns: one message to many recipients");
   WithContent(
-      tree.Verb("campaign", "create", "Make a campaign; nothing leaves before campaign start"), o)
+      tree.Verb("campaign", "create", "Make a campaign; nothing leaves before campaign start"), o,
+      /*required=*/true)
       .Argument("NAME", &o->name, "Its id: 1 to 63 of a-z, 0-9 and -")
       .Option("--request-id", "ID", &o->request_id, "Makes a repeated call safe")
       .Example(
@@ -249,7 +263,8 @@ void AddCampaignCommands(CommandTree& tree) {
   tree.Verb("campaign", "list", "List the campaigns")
       .Example("crescendo campaign list")
       .Run([](Context& context) { return List(context); });
-  WithContent(tree.Verb("campaign", "update", "Change a campaign that is a draft"), o)
+  WithContent(tree.Verb("campaign", "update", "Change a campaign that is a draft"), o,
+              /*required=*/false)
       .Argument("NAME", &o->name, "spring or campaigns/spring")
       .Option("--etag", "ETAG", &o->etag, "Refuse if it has changed since this was read")
       .Option("--reason", "TEXT", &o->reason, "Why, kept in the events")

@@ -7,6 +7,7 @@
 #include "cmd/crescendo/list.h"
 #include "cmd/crescendo/names.h"
 #include "cmd/crescendo/printable.h"
+#include "cmd/crescendo/retry.h"
 #include "cmd/crescendo/time_text.h"
 #include "crescendo/v1/event.grpc.pb.h"
 #include "scheduler/base/status_macros.h"
@@ -38,12 +39,8 @@ absl::StatusOr<v1::EventFilter> FilterOf(const EventOptions& options) {
     ASSIGN_OR_RETURN(*filter.mutable_plan(), PlanName(options.plan));
   }
   for (const std::string& type : options.types) {
-    const int number = EnumNumber(v1::Event::Type_descriptor(), type);
-    if (number == 0) {
-      return UsageError(absl::StrCat("--type: there is no type \"", OneLine(type),
-                                     "\"; want alert, lane_stopped, bounced …"));
-    }
-    filter.add_types(static_cast<v1::Event::Type>(number));
+    filter.add_types(
+        static_cast<v1::Event::Type>(EnumNumber(v1::Event::Type_descriptor(), type)));
   }
   return filter;
 }
@@ -52,7 +49,7 @@ absl::StatusOr<v1::EventFilter> FilterOf(const EventOptions& options) {
 std::string About(const v1::Event& event) {
   std::string about;
   for (const std::string& name :
-       {event.campaign(), event.plan(), event.egress_ip(), event.provider()}) {
+       {event.campaign(), event.pool(), event.plan(), event.egress_ip(), event.provider()}) {
     if (!name.empty()) absl::StrAppend(&about, about.empty() ? "" : " ", IdOf(name));
   }
   if (!event.address().empty()) absl::StrAppend(&about, about.empty() ? "" : " ", event.address());
@@ -93,13 +90,26 @@ absl::Status Follow(const EventOptions& options, Context& context) {
   if (!options.after.empty()) {
     ASSIGN_OR_RETURN(*request.mutable_after_event(), EventName(options.after));
   }
-  return context.client.Stream(&Stub::StreamEvents, request, [&context](const v1::Event& event) {
-    const bool reads = Emit(context, event, [&context](const v1::Event& shown) {
-      context.streams.out << Line(shown) << "\n";
-    });
-    context.streams.out.flush();
-    return reads && context.streams.out.good();
-  });
+  // A daemon that was not there from the start is not waited for; and without an event there is no
+  // place to go on from.
+  bool heard = false;
+  Retry retry(context);
+  while (true) {
+    const absl::Status status =
+        context.client.Stream(&Stub::StreamEvents, request, [&](const v1::Event& event) {
+          heard = true;
+          retry.Heard();
+          request.set_after_event(event.name());
+          const bool reads = Emit(context, event, [&context](const v1::Event& shown) {
+            context.streams.out << Line(shown) << "\n";
+          });
+          context.streams.out.flush();
+          return reads && context.streams.out.good();
+        });
+    if (status.ok() || !heard || !retry.Wait(status)) return status;
+    context.streams.err << "cut off: " << OneLine(status.message()) << "; going on behind event "
+                        << IdOf(request.after_event()) << "\n";
+  }
 }
 
 }  // namespace
@@ -112,7 +122,7 @@ void AddEventCommands(CommandTree& tree) {
         .Option("--ip", "IP", &o->ip, "Only about this egress IP")
         .Option("--provider", "PROVIDER", &o->provider, "Only about this provider")
         .Option("--plan", "PLAN", &o->plan, "Only about this plan")
-        .Option("--type", "TYPE", &o->types, "Only of this type, e.g. alert; may be given again")
+        .Choices("--type", "TYPE", EnumChoices(v1::Event::Type_descriptor()), &o->types, "Only of this type, e.g. alert")
         .Option("--after", "EVENT", &o->after, "Only behind this one; 0: from the start");
     return command;
   };

@@ -40,8 +40,8 @@ absl::Status Show(Context& context, const v1::Lane& lane) {
     card.Add("IN DOUBT", CountText(shown.today().in_doubt()));
     card.Add("DEFERRED", absl::StrCat(CountText(shown.today().deferred()), " (",
                                       DeferredShare(shown.today()), ")"));
-    card.Add("QUEUED", absl::StrCat(CountText(shown.queued()), ", of them ",
-                                    CountText(shown.retrying()), " wait for a retry"));
+    card.Add("QUEUED", absl::StrCat(CountText(shown.queued()), ", ", CountText(shown.retrying()),
+                                    " of them for a retry"));
     card.Add("CONNECTIONS",
              absl::StrCat(shown.open_connections(), " of ", shown.connection_limit()));
     card.Add("RATE", shown.rate_per_hour() > 0

@@ -12,6 +12,7 @@
 #include "cmd/crescendo/list.h"
 #include "cmd/crescendo/names.h"
 #include "cmd/crescendo/printable.h"
+#include "cmd/crescendo/retry.h"
 #include "cmd/crescendo/time_text.h"
 #include "crescendo/v1/plan.grpc.pb.h"
 #include "scheduler/base/status_macros.h"
@@ -77,6 +78,11 @@ absl::Status Fill(const PlanOptions& options, v1::Plan* plan, google::protobuf::
         absl::StrSplit(options.window, absl::MaxSplits('-', 1));
     ASSIGN_OR_RETURN(const int32_t start, ParseMinute(parts.first));
     ASSIGN_OR_RETURN(const int32_t end, ParseMinute(parts.second));
+    if (end <= start) {
+      return UsageError(absl::StrCat("--window: \"", OneLine(options.window),
+                                     "\" ends before it begins; it lies within one day, at most "
+                                     "00:00-24:00"));
+    }
     plan->mutable_sending_window()->set_start_minute(start);
     plan->mutable_sending_window()->set_end_minute(end);
     mask->add_paths("sending_window");
@@ -141,7 +147,11 @@ absl::Status Create(const PlanOptions& options, Context& context) {
   request.set_validate_only(options.dry_run);
   ASSIGN_OR_RETURN(const v1::Plan plan, context.client.Call(&Stub::CreatePlan, request));
   if (options.dry_run) context.streams.err << "dry run: nothing was stored\n";
-  return Show(context, plan);
+  RETURN_IF_ERROR(Show(context, plan));
+  if (!options.dry_run) {
+    Hint(context, absl::StrCat("next: crescendo plan start ", IdOf(plan.name())));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Update(const PlanOptions& options, Context& context) {
@@ -210,10 +220,15 @@ absl::Status Days(const PlanOptions& options, Context& context) {
                 absl::StrCat(day.stage_index() + 1),
                 absl::StrCat(day.day_in_stage() + 1),
                 CountText(day.cap()),
-                CountText(day.accepted()),
+                // Counted when the day is closed; plan progress shows today's.
+                day.decision() == v1::PlanDay::OPEN ? "-" : CountText(day.accepted()),
                 v1::PlanDay::Decision_Name(day.decision()),
                 day.reason()};
       });
+}
+
+std::string AndIfAny(int64_t count, const char* what) {
+  return count == 0 ? "" : absl::StrCat(", ", CountText(count), what);
 }
 
 void PrintProgress(Context& context, const v1::PlanProgress& progress) {
@@ -230,11 +245,16 @@ void PrintProgress(Context& context, const v1::PlanProgress& progress) {
                                  plan.stages_size(), ", step ", today.day_in_stage() + 1));
     card.Add("TODAY",
              absl::StrCat(CountText(total.accepted()), " accepted, ", CountText(total.refused()),
-                          " refused, ", CountText(total.deferred()), " deferred; ",
+                          " refused, ", CountText(total.deferred()), " deferred",
+                          AndIfAny(total.in_doubt(), " in doubt"),
+                          AndIfAny(total.claimed(), " in flight"), "; ",
                           CountText(Remaining(today.cap(), total)), " of ", CountText(today.cap()),
                           " left"));
   }
-  card.Add("WHY NOT MORE", WhyNotMore(progress.wait(), now));
+  // The IP itself may be free while each of its lanes waits for something of its own.
+  card.Add("WHY NOT MORE", progress.wait().reason() == v1::Wait::NONE
+                               ? "nothing holds the IP back; see its lanes"
+                               : WhyNotMore(progress.wait(), now));
   card.Print(context.streams);
   Table table({{"PROVIDER", Column::kLeft},
                {"STATE", Column::kLeft},
@@ -248,7 +268,10 @@ void PrintProgress(Context& context, const v1::PlanProgress& progress) {
                SentOfCap(lane),
                CountText(lane.queued()),
                DeferredShare(lane.today()),
-               WhyNotMore(lane.wait(), now)});
+               lane.wait().reason() == progress.wait().reason() &&
+                       lane.wait().reason() != v1::Wait::NONE
+                   ? "waits with the IP"
+                   : WhyNotMore(lane.wait(), now)});
   }
   if (!table.empty()) table.Print(context.streams);
 }
@@ -267,17 +290,26 @@ absl::Status Watch(const PlanOptions& options, Context& context) {
   v1::WatchPlanProgressRequest request;
   ASSIGN_OR_RETURN(*request.mutable_name(), PlanName(options.name));
   *request.mutable_min_interval() = ToProto(options.interval.value_or(absl::Seconds(1)));
-  return context.client.Stream(
-      &Stub::WatchPlanProgress, request, [&context](const v1::PlanProgress& progress) {
-        const bool reads = Emit(context, progress, [&context](const v1::PlanProgress& shown) {
-          // Home and clear: the view is drawn in place.
-          if (context.streams.out_is_terminal) context.streams.out << "\x1b[H\x1b[2J";
-          PrintProgress(context, shown);
-          if (!context.streams.out_is_terminal) context.streams.out << "\n";
-        });
-        context.streams.out.flush();
-        return reads && context.streams.out.good();
-      });
+  bool heard = false;
+  Retry retry(context);
+  const auto show = [&](const v1::PlanProgress& progress) {
+    heard = true;
+    retry.Heard();
+    const bool reads = Emit(context, progress, [&context](const v1::PlanProgress& shown) {
+      // Home and clear: the view is drawn in place.
+      if (context.streams.out_is_terminal) context.streams.out << "\x1b[H\x1b[2J";
+      PrintProgress(context, shown);
+      if (!context.streams.out_is_terminal) context.streams.out << "\n";
+    });
+    context.streams.out.flush();
+    return reads && context.streams.out.good();
+  };
+  while (true) {
+    const absl::Status status = context.client.Stream(&Stub::WatchPlanProgress, request, show);
+    // A daemon that was not there from the start is not waited for.
+    if (status.ok() || !heard || !retry.Wait(status)) return status;
+    context.streams.err << "cut off: " << OneLine(status.message()) << "; watching again\n";
+  }
 }
 
 Command WithShape(Command command, PlanOptions* o) {

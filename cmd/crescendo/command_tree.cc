@@ -4,6 +4,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cmd/crescendo/failure.h"
@@ -30,11 +31,26 @@ size_t EditDistance(absl::string_view a, absl::string_view b) {
   return row[b.size()];
 }
 
-std::string Suggestion(absl::string_view word, const std::vector<std::string>& known) {
+// "" when none is near.
+std::string Nearest(absl::string_view word, const std::vector<std::string>& known) {
   for (const std::string& candidate : known) {
-    if (EditDistance(word, candidate) <= 2) return absl::StrCat("; did you mean ", candidate, "?");
+    if (EditDistance(word, candidate) <= 2) return absl::StrCat("; did you mean \"", candidate, "\"");
   }
+  return "";
+}
+
+std::string Suggestion(absl::string_view word, const std::vector<std::string>& known) {
+  const std::string nearest = Nearest(word, known);
+  if (!nearest.empty()) return nearest;
   return absl::StrCat(": want one of ", absl::StrJoin(known, ", "));
+}
+
+absl::StatusOr<std::string> OneOf(const std::vector<std::string>& choices,
+                                  const std::string& text) {
+  const std::string lower = absl::AsciiStrToLower(text);
+  if (std::find(choices.begin(), choices.end(), lower) != choices.end()) return lower;
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", text, "\" is not known", Suggestion(lower, choices)));
 }
 
 std::vector<std::string> Names(const std::vector<const CLI::App*>& apps) {
@@ -128,25 +144,44 @@ Command& Command::Option(const char* flags, const char* value_name,
 Command& Command::Choice(const char* flags, const char* value_name,
                          std::vector<std::string> choices, std::string* value, const char* help) {
   OptionInfo info{flags, value_name, help, choices};
-  return Add(std::move(info), Read(flags, [choices, value](const std::string& text) -> absl::Status {
-               const std::string lower = absl::AsciiStrToLower(text);
-               if (std::find(choices.begin(), choices.end(), lower) == choices.end()) {
-                 return absl::InvalidArgumentError(
-                     absl::StrCat("\"", text, "\" is not known", Suggestion(lower, choices)));
-               }
-               *value = lower;
-               return absl::OkStatus();
+  return Add(std::move(info), Read(flags, [choices, value](const std::string& text) {
+               const absl::StatusOr<std::string> chosen = OneOf(choices, text);
+               if (chosen.ok()) *value = *chosen;
+               return chosen.status();
              }));
+}
+
+Command& Command::Choices(const char* flags, const char* value_name,
+                          std::vector<std::string> choices, std::vector<std::string>* values,
+                          const char* help) {
+  OptionInfo info{flags, value_name, help, choices};
+  info.repeated = true;
+  const std::string name(flags);
+  const auto read = [name, choices, values](const std::vector<std::string>& texts) {
+    for (const std::string& text : texts) {
+      const absl::StatusOr<std::string> chosen = OneOf(choices, text);
+      if (!chosen.ok()) throw CLI::ValidationError(name, std::string(chosen.status().message()));
+      values->push_back(*chosen);
+    }
+    return true;
+  };
+  return Add(std::move(info), app_->add_option(flags, [read](const CLI::results_t& texts) {
+                                  return read(texts);
+                                })
+                                  ->type_size(1)
+                                  ->expected(1)
+                                  ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+                                  ->allow_extra_args(false));
 }
 
 Command& Command::Flag(const char* flags, bool* value, const char* help) {
   return Add({flags, "", help, {}}, app_->add_flag(flags, *value));
 }
 
-Command& Command::Required() {
+Command& Command::Required(bool required) {
   CRESCENDO_CHECK(last_ != nullptr);
-  last_->required();
-  info_->options.back().required = true;
+  last_->required(required);
+  info_->options.back().required = required;
   return *this;
 }
 
@@ -205,19 +240,37 @@ std::string CommandTree::Path() const {
   return path;
 }
 
-// No such noun, or no such verb of the noun.
-absl::Status CommandTree::Unknown() const {
+absl::Status CommandTree::Misused(absl::string_view fault) const {
+  const std::string path = Path();
+  const size_t blank = path.find(' ');
+  return UsageError(absl::StrCat(blank == std::string::npos ? "" : path.substr(blank + 1),
+                                 blank == std::string::npos ? "" : ": ", OneLine(fault), "; see ",
+                                 path, " --help"));
+}
+
+// No such noun, no such verb of the noun, or more than the command takes.
+absl::Status CommandTree::Unknown(const CommandInfo* command) const {
+  const std::vector<std::string> rest = root_->remaining(/*recurse=*/true);
+  const std::string word = rest.empty() ? "" : rest[0];
+  if (absl::StartsWith(word, "-")) {
+    std::vector<std::string> known;
+    for (const CommandInfo* info : {command, &global_}) {
+      if (info == nullptr) continue;
+      for (const OptionInfo& option : info->options) {
+        known.push_back(option.flags.substr(option.flags.find("--")));
+      }
+    }
+    return Misused(absl::StrCat("there is no option \"", word, "\"", Nearest(word, known)));
+  }
+  if (command != nullptr) return Misused(absl::StrCat("\"", word, "\" is one argument too many"));
   const auto nouns = root_->get_subcommands();
   const CLI::App* app = nouns.empty() ? root_.get() : nouns[0];
   const std::vector<std::string> known =
       Names(app->get_subcommands([](const CLI::App*) { return true; }));
-  const std::vector<std::string> rest = root_->remaining(/*recurse=*/true);
   const char* what = nouns.empty() ? "noun" : "verb";
-  if (rest.empty()) {
-    return UsageError(absl::StrCat(Path(), ": no ", what, " given", Suggestion("", known)));
-  }
-  return UsageError(absl::StrCat(Path(), ": there is no ", what, " \"", OneLine(rest[0]), "\"",
-                                 Suggestion(rest[0], known)));
+  return Misused(rest.empty() ? absl::StrCat("no ", what, " given", Suggestion("", known))
+                              : absl::StrCat("there is no ", what, " \"", word, "\"",
+                                             Suggestion(word, known)));
 }
 
 absl::StatusOr<Parsed> CommandTree::Parse(const std::vector<std::string>& arguments) {
@@ -246,9 +299,9 @@ absl::StatusOr<Parsed> CommandTree::Parse(const std::vector<std::string>& argume
     return parsed;
   } catch (const CLI::ParseError& error) {
     find();
-    if (parsed.command == nullptr && error.get_name() == "ExtrasError") return Unknown();
-    return UsageError(
-        absl::StrCat(Path(), ": ", OneLine(error.what()), "; see ", Path(), " --help"));
+    // Its name is that of the command, so its type tells.
+    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return Unknown(parsed.command);
+    return Misused(error.what());
   }
   find();
   if (parsed.command != nullptr) return parsed;
@@ -256,7 +309,7 @@ absl::StatusOr<Parsed> CommandTree::Parse(const std::vector<std::string>& argume
     parsed.kind = Parsed::Kind::kHelp;
     return parsed;
   }
-  return Unknown();
+  return Unknown(nullptr);
 }
 
 }  // namespace crescendo::cli

@@ -72,9 +72,12 @@ class Command {
                   const char* help);
   Command& Choice(const char* flags, const char* value_name, std::vector<std::string> choices,
                   std::string* value, const char* help);
+  // May be given again and again.
+  Command& Choices(const char* flags, const char* value_name, std::vector<std::string> choices,
+                   std::vector<std::string>* values, const char* help);
   Command& Flag(const char* flags, bool* value, const char* help);
   // The option described last must be given.
-  Command& Required();
+  Command& Required(bool required = true);
   Command& Note(const char* text);
   Command& Example(const char* line);
   void Run(std::function<absl::Status(Context&)> run);
@@ -122,7 +125,8 @@ class CommandTree {
  private:
   CLI::App* Parent(const std::string& noun) const;
   std::string Path() const;
-  absl::Status Unknown() const;
+  absl::Status Misused(absl::string_view fault) const;
+  absl::Status Unknown(const CommandInfo* command) const;
 
   std::unique_ptr<CLI::App> root_;
   std::vector<NounInfo> nouns_;

@@ -65,18 +65,35 @@ std::string ZshSpec(const OptionInfo& option) {
 }  // namespace
 
 std::string BashCompletion(const CommandTree& tree) {
-  const std::string global = absl::StrJoin(Flags(tree.global()), " ");
+  const std::string global = absl::StrCat(absl::StrJoin(Flags(tree.global()), " "), " --help");
+  std::vector<std::string> with_value;
+  for (const OptionInfo& option : tree.global().options) {
+    if (!option.value.empty()) with_value.push_back(absl::StrReplaceAll(option.flags, {{",", "|"}}));
+  }
+  // Options of every command may stand in front of the noun. A word with : or = in it is three.
   std::string out = absl::StrCat(
       "# bash completion of crescendo: source <(crescendo completion bash)\n"
       "_crescendo() {\n"
       "  local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
-      "  local noun=\"${COMP_WORDS[1]}\" verb=\"${COMP_WORDS[2]}\"\n"
+      "  local noun=\"\" verb=\"\" i\n"
+      "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
+      "    case \"${COMP_WORDS[i]}\" in\n      ",
+      absl::StrJoin(with_value, "|"),
+      ")\n"
+      "        ((++i))\n"
+      "        while [[ \"${COMP_WORDS[i+1]-}\" == [:=] ]]; do ((i += 2)); done ;;\n"
+      "      -*) ;;\n"
+      "      *) if [ -z \"$noun\" ]; then noun=\"${COMP_WORDS[i]}\"\n"
+      "         elif [ -z \"$verb\" ]; then verb=\"${COMP_WORDS[i]}\"; fi ;;\n"
+      "    esac\n"
+      "  done\n"
       "  COMPREPLY=()\n"
-      "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-      "    COMPREPLY=($(compgen -W \"",
-      absl::StrJoin(FirstWords(tree), " "), " --help --version\" -- \"$word\")); return\n  fi\n",
-      "  case \"$before\" in\n", BashChoices(tree.global()), "  esac\n",
-      "  if [ \"$COMP_CWORD\" -eq 2 ]; then\n    case \"$noun\" in\n");
+      "  case \"$before\" in\n",
+      BashChoices(tree.global()), "  esac\n", "  if [ -z \"$noun\" ]; then\n",
+      "    if [[ \"$word\" == -* ]]; then COMPREPLY=($(compgen -W \"", global,
+      " --version\" -- \"$word\"))\n    else COMPREPLY=($(compgen -W \"",
+      absl::StrJoin(FirstWords(tree), " "), "\" -- \"$word\")); fi\n    return\n  fi\n",
+      "  if [ -z \"$verb\" ] && [[ \"$word\" != -* ]]; then\n    case \"$noun\" in\n");
   for (const NounInfo& noun : tree.nouns()) {
     std::vector<std::string> verbs;
     for (const CommandInfo& command : tree.commands()) {
@@ -93,9 +110,11 @@ std::string BashCompletion(const CommandTree& tree) {
     absl::StrAppend(&out, "  \"", command.noun, " ", command.verb, "\")\n    case \"$before\" in\n",
                     BashChoices(command), "    esac\n    [[ \"$word\" == -* ]] && ",
                     "COMPREPLY=($(compgen -W \"", absl::StrJoin(Flags(command), " "), " ", global,
-                    " --help\" -- \"$word\")) ;;\n");
+                    "\" -- \"$word\")) ;;\n");
   }
-  absl::StrAppend(&out, "  esac\n}\ncomplete -o default -F _crescendo crescendo\n");
+  absl::StrAppend(&out, "  *) [[ \"$word\" == -* ]] && COMPREPLY=($(compgen -W \"", global,
+                  "\" -- \"$word\")) ;;\n",
+                  "  esac\n}\ncomplete -o default -F _crescendo crescendo\n");
   return out;
 }
 

@@ -53,8 +53,7 @@ std::string Unavailable(absl::string_view message, absl::string_view server) {
     return absl::StrCat("cannot reach crescendod at ", server, ": ", OneLine(LastClause(message)),
                         "; is it running? (--server ADDRESS or CRESCENDO_SERVER)");
   }
-  return absl::StrCat("crescendod at ", server, " is not available: ", OneLine(message),
-                      "; try again");
+  return absl::StrCat("crescendod at ", server, " cannot do it now: ", OneLine(message));
 }
 
 }  // namespace
@@ -97,7 +96,7 @@ std::string Explain(const absl::Status& status, absl::string_view server,
       return absl::StrCat("no answer from crescendod at ", server, " within ", timeout,
                           "; raise --timeout, or look at the daemon");
     case absl::StatusCode::kCancelled:
-      return status.message().empty() ? "interrupted" : OneLine(status.message());
+      return "interrupted";
     case absl::StatusCode::kUnimplemented:
       return absl::StrCat("crescendod at ", server,
                           " does not know this call; its version differs from this program's");

@@ -6,6 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "cmd/crescendo/printable.h"
 
 namespace crescendo::cli {
 namespace {
@@ -13,6 +15,20 @@ namespace {
 using Rows = std::vector<std::pair<std::string, std::string>>;
 
 constexpr size_t kMaxLabel = 30;
+constexpr size_t kPageWidth = 80;
+
+// Broken at blanks; each further line begins at column `indent`.
+std::string Wrapped(absl::string_view text, size_t indent) {
+  std::string out;
+  size_t column = indent;
+  for (const absl::string_view word : absl::StrSplit(text, ' ')) {
+    const bool fits = column + 1 + DisplayWidth(word) <= kPageWidth;
+    if (!out.empty()) absl::StrAppend(&out, fits ? " " : "\n", fits ? "" : std::string(indent, ' '));
+    column = (out.empty() || !fits ? indent : column + 1) + DisplayWidth(word);
+    absl::StrAppend(&out, word);
+  }
+  return out;
+}
 
 // "  label   text" lines, the texts below each other; a long label takes a line of its own.
 std::string Columns(const Rows& rows) {
@@ -25,7 +41,8 @@ std::string Columns(const Rows& rows) {
     absl::StrAppend(&out, "  ", label);
     const bool fits = label.size() <= width;
     const size_t blanks = fits ? width - label.size() + 2 : width + 4;
-    absl::StrAppend(&out, fits ? "" : "\n", std::string(blanks, ' '), text, "\n");
+    absl::StrAppend(&out, fits ? "" : "\n", std::string(blanks, ' '),
+                    Wrapped(text, width + 4), "\n");
   }
   return out;
 }
@@ -82,7 +99,8 @@ std::string Usage(const CommandInfo& command) {
 constexpr char kExitCodes[] = R"(
 Exit codes
   0    done
-  1    the server refused (not found, bad field, wrong state, …), or lines of a list are broken
+  1    the server refused (not found, bad field, wrong state, …),
+       or a line of an import is broken
   2    the command line, or a file it names, cannot be used
   3    the daemon cannot be reached, or gave no answer in time
   130  interrupted (Ctrl-C)
@@ -108,9 +126,13 @@ std::string ProgramHelp(const CommandTree& tree) {
       Columns(nouns), "\nOthers\n", Columns(others), GlobalOptionsHelp(tree), kEnvironment,
       kExitCodes,
       Examples({"crescendo ip create mta1-a --address 192.0.2.10 --ehlo-name mta1-a.example.com",
-                "crescendo plan create mta1-a-warmup --ip mta1-a --target 50000",
-                "crescendo plan start mta1-a-warmup", "crescendo plan watch mta1-a-warmup",
-                "crescendo lane list"}),
+                "crescendo pool create main --ip mta1-a",
+                "crescendo plan create warm-a --ip mta1-a --target 50000",
+                "crescendo plan start warm-a",
+                "crescendo campaign create spring --pool main --from 'Shop <news@shop.example>' "
+                "--subject Hello --text body.txt",
+                "crescendo campaign import spring recipients.csv",
+                "crescendo campaign start spring", "crescendo plan watch warm-a"}),
       "\nMore: crescendo NOUN --help, crescendo NOUN VERB --help\n");
 }
 
@@ -136,7 +158,7 @@ std::string CommandHelp(const CommandTree& tree, const CommandInfo& command) {
   std::string out = absl::StrCat(command.summary, "\n\nUsage\n  ", Usage(command), "\n");
   if (!arguments.empty()) absl::StrAppend(&out, "\nArguments\n", Columns(arguments));
   absl::StrAppend(&out, Options("Options", command.options));
-  for (const std::string& note : command.notes) absl::StrAppend(&out, "\n", note, "\n");
+  for (const std::string& note : command.notes) absl::StrAppend(&out, "\n", Wrapped(note, 0), "\n");
   absl::StrAppend(&out, Examples(command.examples), GlobalOptionsHelp(tree), kExitCodes);
   return out;
 }

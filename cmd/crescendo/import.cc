@@ -3,14 +3,19 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
+#include "cmd/crescendo/failure.h"
 #include "cmd/crescendo/names.h"
 #include "cmd/crescendo/printable.h"
 #include "cmd/crescendo/recipient_file.h"
@@ -23,26 +28,38 @@
 namespace crescendo::cli {
 namespace {
 
+// The daemon takes 4 MiB in one chunk.
+constexpr size_t kChunkBytes = 1 << 20;
+
 struct Totals {
-  int64_t lines = 0, added = 0, duplicates = 0, suppressed = 0, rejected = 0;
+  int64_t stored_before = 0, lines = 0, added = 0, duplicates = 0, suppressed = 0, rejected = 0;
 };
 
-// A chunk with the line each of its recipients stands on.
+// Recipients as they are sent, the line each stands on, and the lines between that cannot be sent.
 struct Chunk {
   v1::ImportRecipientsRequest::Chunk proto;
   std::vector<int64_t> lines;
+  std::map<int64_t, std::string> broken;
 };
 
-// The same file gets the same id, so that running the command again goes on.
-std::string DefaultImportId(const std::string& file, uintmax_t size) {
+// The same content, cut the same way, gets the same id, so that running the command again goes on;
+// a file that was changed gets another.
+std::string DefaultImportId(const std::string& file, int64_t chunk_size) {
   std::string id;
   for (const char c : std::filesystem::path(file).stem().string()) {
     const char lower = absl::ascii_tolower(static_cast<unsigned char>(c));
     id += absl::ascii_isalnum(static_cast<unsigned char>(lower)) ? lower : '-';
   }
-  id = absl::StrCat(id.substr(0, 40), "-", size);
-  while (!id.empty() && id.front() == '-') id.erase(0, 1);
-  return id;
+  uint64_t hash = 0xcbf29ce484222325u ^ static_cast<uint64_t>(chunk_size);  // FNV-1a.
+  std::ifstream in(file, std::ios::binary);
+  char bytes[1 << 16];
+  while (in.read(bytes, sizeof(bytes)) || in.gcount() > 0) {
+    for (std::streamsize i = 0; i < in.gcount(); ++i) {
+      hash = (hash ^ static_cast<unsigned char>(bytes[i])) * 0x100000001b3u;
+    }
+  }
+  id = absl::StrCat(id.substr(0, 40), "-", absl::Hex(hash, absl::kZeroPad16));
+  return id.substr(std::min(id.find_first_not_of('-'), id.size()));
 }
 
 class Import {
@@ -55,10 +72,11 @@ class Import {
  private:
   absl::Status Session(Retry& retry, bool* finished);
   absl::StatusOr<int64_t> LastChunk();
-  absl::Status ReadChunk(RecipientFile& file, Chunk* chunk, bool report);
-  void Take(const v1::ImportRecipientsResponse& response, const Chunk& chunk);
-  void Broken(int64_t line, absl::string_view fault);
+  absl::Status ReadChunk(RecipientFile& file, Chunk* chunk);
+  void Take(const v1::ImportRecipientsResponse& response, Chunk* chunk);
+  void Report(const Chunk& chunk);
   void ShowProgress(bool last);
+  void ClearProgress();
   absl::Status Explained(absl::Status status, const Chunk& chunk) const;
 
   const ImportOptions& options_;
@@ -67,7 +85,8 @@ class Import {
   std::string import_id_;
   uintmax_t size_ = 0;
   int64_t bytes_ = 0;
-  int64_t reported_until_ = 0;  // Broken lines up to here have been reported.
+  std::optional<int64_t> done_;  // Chunks that are stored and need not be sent; unset: ask.
+  bool bar_shown_ = false;
   Totals totals_;
   absl::Duration started_, shown_;
 };
@@ -81,55 +100,67 @@ absl::StatusOr<int64_t> Import::LastChunk() {
   return import.last_chunk();
 }
 
-void Import::Broken(int64_t line, absl::string_view fault) {
-  if (line <= reported_until_) return;
-  reported_until_ = line;
-  ++totals_.rejected;
-  context_.streams.err << (context_.streams.err_is_terminal ? "\r\x1b[K" : "") << "line " << line
-                       << ": " << OneLine(fault) << "\n";
+void Import::Report(const Chunk& chunk) {
+  if (!chunk.broken.empty()) ClearProgress();
+  for (const auto& [line, fault] : chunk.broken) {
+    context_.streams.err << "line " << line << ": " << OneLine(fault) << "\n";
+  }
+  totals_.rejected += static_cast<int64_t>(chunk.broken.size());
 }
 
-absl::Status Import::ReadChunk(RecipientFile& file, Chunk* chunk, bool report) {
+absl::Status Import::ReadChunk(RecipientFile& file, Chunk* chunk) {
   chunk->proto.clear_recipients();
   chunk->lines.clear();
+  chunk->broken.clear();
   std::string fault;
-  while (chunk->proto.recipients_size() < options_.chunk_size) {
+  size_t bytes = 0;
+  while (chunk->proto.recipients_size() < options_.chunk_size && bytes < kChunkBytes) {
     v1::RecipientInput recipient;
     const RecipientFile::Read read = file.Next(&recipient, &fault);
     if (read == RecipientFile::Read::kEnd) break;
     if (read == RecipientFile::Read::kBroken) {
       if (!options_.skip_invalid) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("line ", file.line(), " ", fault,
-                         "; mend it and run this again, or give --skip-invalid"));
+        return absl::InvalidArgumentError(absl::StrCat(
+            "line ", file.line(), ": ", fault, "; mend it and run this again, or give --skip-invalid"));
       }
-      if (report) Broken(file.line(), fault);
+      chunk->broken.emplace(file.line(), std::move(fault));
       continue;
     }
+    bytes += recipient.ByteSizeLong();
     *chunk->proto.add_recipients() = std::move(recipient);
     chunk->lines.push_back(file.line());
   }
   return absl::OkStatus();
 }
 
-void Import::Take(const v1::ImportRecipientsResponse& response, const Chunk& chunk) {
-  totals_.lines += chunk.proto.recipients_size();
+void Import::Take(const v1::ImportRecipientsResponse& response, Chunk* chunk) {
+  done_ = response.number();
+  totals_.lines += chunk->proto.recipients_size();
   totals_.added += response.added();
   totals_.duplicates += response.duplicates();
   totals_.suppressed += response.suppressed();
   for (const auto& rejected : response.rejected()) {
-    if (rejected.index() >= 0 && rejected.index() < static_cast<int>(chunk.lines.size())) {
-      Broken(chunk.lines[rejected.index()], rejected.fault());
+    if (rejected.index() >= 0 && rejected.index() < static_cast<int>(chunk->lines.size())) {
+      chunk->broken.emplace(chunk->lines[rejected.index()], rejected.fault());
     }
   }
+  Report(*chunk);
 }
 
+void Import::ClearProgress() {
+  if (bar_shown_) context_.streams.err << "\r\x1b[K";
+  bar_shown_ = false;
+}
+
+// A bar for people; a log has no use for it.
 void Import::ShowProgress(bool last) {
   const absl::Duration now = context_.clock.Now().steady;
-  const absl::Duration every =
-      context_.streams.err_is_terminal ? absl::Milliseconds(100) : absl::Seconds(5);
-  if (context_.options.json || (!last && now - shown_ < every)) return;
+  if (!context_.streams.err_is_terminal || context_.options.json ||
+      (!last && now - shown_ < absl::Milliseconds(100))) {
+    return;
+  }
   shown_ = now;
+  bar_shown_ = !last;
   const double seconds = std::max(absl::ToDoubleSeconds(now - started_), 0.001);
   const double part =
       size_ > 0 ? std::min(1.0, static_cast<double>(bytes_) / static_cast<double>(size_)) : 1;
@@ -137,33 +168,43 @@ void Import::ShowProgress(bool last) {
       part > 0 && part < 1
           ? absl::StrCat(", ", DurationText(absl::Seconds(seconds / part - seconds)), " left")
           : "";
-  const std::string line = absl::StrFormat(
-      "%s rows, %s/s%s", CountText(totals_.lines),
-      CountText(static_cast<int64_t>(static_cast<double>(totals_.lines) / seconds)), eta);
-  if (context_.streams.err_is_terminal) {
-    context_.streams.err << "\r" << Bar(context_.streams, part, 30) << " " << line << "\x1b[K"
-                         << (last ? "\n" : "");
-  } else {
-    context_.streams.err << absl::StrFormat("%3.0f %% ", part * 100) << line << "\n";
-  }
+  context_.streams.err << absl::StrFormat(
+      "\r%s %s rows, %s/s%s\x1b[K%s", Bar(context_.streams, part, 30), CountText(totals_.lines),
+      CountText(static_cast<int64_t>(static_cast<double>(totals_.lines) / seconds)), eta,
+      last ? "\n" : "");
 }
 
+// "chunk 3: recipients[17]: score is 2; …" -> "line 1018: score is 2; …".
 absl::Status Import::Explained(absl::Status status, const Chunk& chunk) const {
-  if (chunk.lines.empty()) return status;
-  return absl::Status(status.code(),
-                      absl::StrCat(status.message(), " (lines ", chunk.lines.front(), " to ",
-                                   chunk.lines.back(), " of ", options_.file, ")"));
+  if (status.code() != absl::StatusCode::kInvalidArgument) return status;
+  const absl::string_view message = status.message();
+  constexpr absl::string_view kEntry = "recipients[";
+  const size_t entry = message.find(kEntry);
+  const size_t end = message.find("]: ", entry);
+  size_t index = 0;
+  if (entry == absl::string_view::npos || end == absl::string_view::npos ||
+      !absl::SimpleAtoi(message.substr(entry + kEntry.size(), end - entry - kEntry.size()),
+                        &index) ||
+      index >= chunk.lines.size()) {
+    return status;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("line ", chunk.lines[index], ": ", absl::StripPrefix(message.substr(end + 2), " "),
+                   "; mend it and run this again, or give --skip-invalid"));
 }
 
 absl::Status Import::Session(Retry& retry, bool* finished) {
-  ASSIGN_OR_RETURN(const int64_t done, LastChunk());
+  const bool first = !done_.has_value();
+  if (first) {
+    ASSIGN_OR_RETURN(done_, LastChunk());
+  }
   std::ifstream in(options_.file, std::ios::binary);
-  if (!in) return absl::NotFoundError(absl::StrCat(options_.file, " cannot be opened"));
   const bool json = options_.format == "jsonl" ||
                     (options_.format.empty() && (absl::EndsWith(options_.file, ".jsonl") ||
                                                  absl::EndsWith(options_.file, ".ndjson")));
   RecipientFile file(&in, json ? RecipientFile::Format::kJsonLines : RecipientFile::Format::kCsv);
   RETURN_IF_ERROR(file.Open());
+  bytes_ = 0;
 
   grpc::ClientContext call;
   context_.client.Prepare(&call);
@@ -179,61 +220,80 @@ absl::Status Import::Session(Retry& retry, bool* finished) {
   Chunk chunk;
   bool open = stream->Write(request);
   for (int64_t number = 1; open; ++number) {
-    const bool skipped = number <= done;
-    const absl::Status read = ReadChunk(file, &chunk, !skipped);
+    const absl::Status read = ReadChunk(file, &chunk);
     if (!read.ok()) {
       call.TryCancel();
       (void)stream->Finish();
       return read;
     }
     bytes_ = file.bytes();
-    if (chunk.proto.recipients_size() == 0) break;
-    if (skipped) continue;
+    if (chunk.proto.recipients_size() == 0) {
+      Report(chunk);  // What is broken behind the last recipient.
+      break;
+    }
+    if (number <= *done_) {
+      if (first) totals_.stored_before += chunk.proto.recipients_size();
+      continue;
+    }
     chunk.proto.set_number(number);
     *request.mutable_chunk() = chunk.proto;
     v1::ImportRecipientsResponse response;
     open = stream->Write(request) && stream->Read(&response);
     if (!open) break;
-    Take(response, chunk);
+    Take(response, &chunk);
     retry.Heard();
     ShowProgress(false);
   }
   stream->WritesDone();
-  const absl::Status status = FromGrpc(stream->Finish());
+  const absl::Status status = context_.client.Outcome(stream->Finish());
   if (!status.ok()) return IsTransient(status) ? status : Explained(status, chunk);
   *finished = true;
   return absl::OkStatus();
 }
 
 absl::Status Import::Run() {
+  RETURN_IF_ERROR(CheckFile("", options_.file));
   std::error_code error;
   size_ = std::filesystem::file_size(options_.file, error);
-  if (error) return absl::NotFoundError(absl::StrCat(options_.file, ": ", error.message()));
-  import_id_ =
-      options_.import_id.empty() ? DefaultImportId(options_.file, size_) : options_.import_id;
+  import_id_ = options_.import_id.empty() ? DefaultImportId(options_.file, options_.chunk_size)
+                                          : options_.import_id;
   started_ = shown_ = context_.clock.Now().steady;
   Retry retry(context_);
   bool finished = false;
   while (!finished) {
     const absl::Status status = Session(retry, &finished);
     if (status.ok()) break;
-    if (!retry.Wait(status)) {
-      context_.streams.err
-          << "\nwhat was acknowledged is stored; run the same command again to go on\n";
-      return status;
+    ClearProgress();
+    const absl::Duration pause = retry.pause();
+    // A daemon that was not there from the start is not waited for.
+    const bool reached = totals_.lines > 0 || (done_.has_value() && !options_.dry_run);
+    if (IsTransient(status) && reached) {
+      context_.streams.err << "cut off: " << OneLine(status.message()) << "; trying again in "
+                           << absl::FormatDuration(pause) << "\n";
     }
-    context_.streams.err << "\ncut off (" << OneLine(status.message()) << "); going on\n";
+    if (reached && retry.Wait(status)) continue;
+    if (totals_.lines + totals_.stored_before > 0 && !options_.dry_run) {
+      context_.streams.err << CountText(totals_.lines + totals_.stored_before)
+                           << " rows are stored; the same command goes on behind them\n";
+    }
+    return status;
   }
   ShowProgress(true);
   if (context_.options.json) {
     context_.streams.out << absl::StrFormat(
-        "{\"import\":\"%s\",\"added\":%d,\"duplicates\":%d,\"suppressed\":%d,\"rejected\":%d}\n",
-        import_id_, totals_.added, totals_.duplicates, totals_.suppressed, totals_.rejected);
+        "{\"import\":\"%s\",\"stored_before\":%d,\"added\":%d,\"duplicates\":%d,"
+        "\"suppressed\":%d,\"rejected\":%d}\n",
+        import_id_, totals_.stored_before, totals_.added, totals_.duplicates, totals_.suppressed,
+        totals_.rejected);
     return absl::OkStatus();
   }
   Card card;
   card.Add("IMPORT",
            absl::StrCat(import_id_, options_.dry_run ? " (dry run: nothing was stored)" : ""));
+  if (totals_.stored_before > 0) {
+    card.Add("BEFORE", absl::StrCat(CountText(totals_.stored_before),
+                                    " rows, by an earlier run of this import"));
+  }
   card.Add("ADDED", CountText(totals_.added));
   card.Add("DUPLICATES", CountText(totals_.duplicates));
   card.Add("SUPPRESSED", CountText(totals_.suppressed));
@@ -243,6 +303,20 @@ absl::Status Import::Run() {
 }
 
 }  // namespace
+
+absl::Status CheckFile(absl::string_view option, const std::string& path) {
+  std::error_code error;
+  const auto kind = std::filesystem::status(path, error).type();
+  const char* fault = kind == std::filesystem::file_type::not_found ? "no such file"
+                      : kind == std::filesystem::file_type::directory
+                          ? "is a folder; name a file"
+                      : kind != std::filesystem::file_type::regular
+                          ? "is not a regular file; save the data to a file first"
+                      : !std::ifstream(path) ? "cannot be read; see its permissions"
+                                             : nullptr;
+  if (fault == nullptr) return absl::OkStatus();
+  return UsageError(absl::StrCat(option, "\"", OneLine(path), "\": ", fault));
+}
 
 absl::Status ImportFile(const ImportOptions& options, Context& context) {
   ASSIGN_OR_RETURN(std::string campaign, CampaignName(options.campaign));

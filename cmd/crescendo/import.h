@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "cmd/crescendo/context.h"
 
 namespace crescendo::cli {
@@ -17,6 +18,9 @@ struct ImportOptions {
   bool skip_invalid = false;
   bool dry_run = false;
 };
+
+// UsageError, with `option` in front, when `path` is no file that can be read.
+absl::Status CheckFile(absl::string_view option, const std::string& path);
 
 absl::Status ImportFile(const ImportOptions& options, Context& context);
 

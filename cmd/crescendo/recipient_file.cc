@@ -2,23 +2,67 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "cmd/crescendo/printable.h"
 #include "cmd/crescendo/time_text.h"
+#include "scheduler/base/status_macros.h"
 
 namespace crescendo::cli {
 namespace {
 
 // A quote that never ends would otherwise swallow the rest of the file.
 constexpr size_t kLongestRecord = 1 << 20;
+constexpr char kOverlong[] = "is longer than 1 MiB";
+
+// Columns that are not {{variables}}.
+constexpr absl::string_view kColumns[] = {"address",        "score",       "last_click_time",
+                                          "last_open_time", "subscribe_time",
+                                          "click_count",    "open_count"};
+
+// The column's name as it is used. What the daemon would say of each line is said once here.
+absl::StatusOr<std::string> ColumnName(absl::string_view heading) {
+  const absl::string_view name = absl::StripAsciiWhitespace(heading);
+  if (!IsUtf8(name)) {
+    return absl::InvalidArgumentError("line 1: the header is not UTF-8; save the file as UTF-8");
+  }
+  if (absl::EqualsIgnoreCase(name, "email")) return std::string("address");
+  for (const absl::string_view known : kColumns) {
+    if (absl::EqualsIgnoreCase(name, known)) return std::string(known);
+  }
+  if (name.empty()) {
+    return absl::InvalidArgumentError("line 1: a column has no name; give it one, or remove it");
+  }
+  for (const char c : name) {
+    if (static_cast<unsigned char>(c) <= ' ') {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "line 1: the column \"", name, "\" has a blank or control in its name, which no "
+          "{{variable}} can have; write it with _"));
+    }
+  }
+  return std::string(name);
+}
 
 }  // namespace
 
 bool RecipientFile::Line(std::string* line) {
-  if (!std::getline(in_, *line)) return false;
-  bytes_ += static_cast<int64_t>(line->size()) + 1;
+  constexpr int kEnd = std::char_traits<char>::eof();
+  line->clear();
+  overlong_ = false;
+  std::streambuf* const from = in_.rdbuf();
+  int c = from->sbumpc();
+  if (c == kEnd) return false;
+  for (; c != kEnd && c != '\n'; c = from->sbumpc()) {
+    ++bytes_;
+    // What is longer cannot be meant, and is not kept.
+    overlong_ = overlong_ || line->size() == kLongestRecord;
+    if (!overlong_) *line += static_cast<char>(c);
+  }
+  ++bytes_;
   if (++lines_read_ == 1 && absl::StartsWith(*line, "\xef\xbb\xbf")) line->erase(0, 3);
   if (!line->empty() && line->back() == '\r') line->pop_back();
   return true;
@@ -32,6 +76,10 @@ bool RecipientFile::Record(std::vector<std::string>* fields, std::string* fault)
     if (!Line(&text)) return false;
     line_ = lines_read_;
   } while (text.empty());
+  if (overlong_) {
+    *fault = kOverlong;
+    return true;
+  }
   std::string field;
   bool quoted = false;
   for (size_t i = 0;; ++i) {
@@ -43,7 +91,7 @@ bool RecipientFile::Record(std::vector<std::string>* fields, std::string* fault)
         return true;
       }
       absl::StrAppend(&text, "\n", more);
-      if (text.size() > kLongestRecord) {
+      if (overlong_ || text.size() > kLongestRecord) {
         *fault = "a quote does not end within 1 MiB";
         return true;
       }
@@ -74,20 +122,36 @@ bool RecipientFile::Record(std::vector<std::string>* fields, std::string* fault)
 absl::Status RecipientFile::Open() {
   if (format_ == Format::kJsonLines) return absl::OkStatus();
   std::string fault;
-  if (!Record(&columns_, &fault) || !fault.empty()) {
+  std::vector<std::string> headings;
+  if (!Record(&headings, &fault)) {
     return absl::InvalidArgumentError("the file is empty; its first line must name the columns");
   }
-  for (std::string& column : columns_) {
-    column = std::string(absl::StripAsciiWhitespace(column));
-    if (absl::EqualsIgnoreCase(column, "email")) column = "address";
-    if (column == "address") return absl::OkStatus();
+  if (!fault.empty()) return absl::InvalidArgumentError(absl::StrCat("line 1: ", fault));
+  bool has_address = false;
+  for (const std::string& heading : headings) {
+    if (headings.size() == 1 && heading.find_first_of(";\t") != std::string::npos) {
+      return absl::InvalidArgumentError(
+          "line 1: columns are parted by commas, not by semicolons or tabs; save the file so");
+    }
+    ASSIGN_OR_RETURN(const std::string column, ColumnName(heading));
+    if (std::find(columns_.begin(), columns_.end(), column) != columns_.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("line 1: two columns are named ", column, "; remove one"));
+    }
+    has_address = has_address || column == "address";
+    columns_.push_back(column);
   }
+  if (has_address) return absl::OkStatus();
   return absl::InvalidArgumentError(
       "line 1: no column is named email or address; the first line must name the columns");
 }
 
 absl::Status RecipientFile::Fill(const std::string& column, const std::string& value,
                                  v1::RecipientInput* recipient) {
+  if (!IsUtf8(value)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(column, ": \"", value.substr(0, 60), "\" is not UTF-8"));
+  }
   const auto bad = [&](absl::string_view what) {
     return absl::InvalidArgumentError(
         absl::StrCat(column, ": \"", value.substr(0, 60), "\" is no ", what));
@@ -131,6 +195,10 @@ RecipientFile::Read RecipientFile::Next(v1::RecipientInput* recipient, std::stri
       if (!Line(&text)) return Read::kEnd;
       line_ = lines_read_;
     } while (text.empty());
+    if (overlong_) {
+      *fault = kOverlong;
+      return Read::kBroken;
+    }
     const auto status = google::protobuf::util::JsonStringToMessage(text, recipient);
     if (status.ok()) return Read::kRecipient;
     *fault = absl::StrCat("no recipient in JSON: ", std::string(status.message()));

@@ -2,7 +2,7 @@
 //
 // CSV has a header row: `email` or `address`, score, last_click_time, last_open_time,
 // subscribe_time, click_count, open_count; every other column is a {{variable}}. A byte order mark
-// and CRLF are taken. A JSON line is a RecipientInput of the API.
+// and CRLF are taken; a record is at most 1 MiB long. A JSON line is a RecipientInput of the API.
 //
 // Threads  one thread.
 #pragma once
@@ -23,7 +23,8 @@ class RecipientFile {
 
   RecipientFile(std::istream* in, Format format) : in_(*in), format_(format) {}
 
-  // Reads the header. INVALID_ARGUMENT: no header, or none with an address.
+  // Reads the header. INVALID_ARGUMENT: no header, none with an address, or a column that no line
+  // could fill.
   absl::Status Open();
 
   enum class Read { kRecipient, kBroken, kEnd };
@@ -45,6 +46,7 @@ class RecipientFile {
   int64_t line_ = 0;
   int64_t lines_read_ = 0;
   int64_t bytes_ = 0;
+  bool overlong_ = false;  // The line read last.
 };
 
 }  // namespace crescendo::cli

@@ -1,0 +1,185 @@
+// Every help page, and every example on one: it is run against a daemon where what it needs is there.
+#include <memory>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "cmd/crescendo/cli.h"
+#include "cmd/crescendo/help.h"
+#include "cmd/crescendo/printable.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/cli/program.h"
+#include "tests/cli/service_world.h"
+
+namespace crescendo::cli {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+using Lines = std::vector<std::string>;
+
+std::string Page(const std::string& command) {
+  const Ran ran = RunProgram("127.0.0.1:1", absl::StrCat("crescendo ", command, " --help"));
+  EXPECT_EQ(ran.code, 0) << command;
+  EXPECT_THAT(ran.err, IsEmpty()) << command;
+  return ran.out;
+}
+
+// The lines below "Examples" up to the next blank one.
+Lines Examples(const std::string& page) {
+  Lines examples;
+  bool within = false;
+  for (const absl::string_view line : absl::StrSplit(page, '\n')) {
+    if (within && line.empty()) break;
+    if (within) examples.emplace_back(line.substr(2));
+    within = within || line == "Examples";
+  }
+  return examples;
+}
+
+// What is there before the examples of a noun are run, one after the other as the help lists them.
+// The verbs of most nouns make their own; the others find a campaign being sent.
+const Lines& Needs(const std::string& noun) {
+  static const Lines* const kNothing = new Lines();
+  static const Lines* const kIps =
+      new Lines{"ip create mta1-a --address 192.0.2.10 --ehlo-name a.example.com",
+                "ip create mta1-b --address 192.0.2.11 --ehlo-name b.example.com",
+                "ip create mta1-c --address 192.0.2.12 --ehlo-name c.example.com"};
+  static const Lines* const kPool = new Lines{(*kIps)[0], "pool create main --ip mta1-a"};
+  static const Lines* const kSending = new Lines{
+      (*kIps)[0],
+      "pool create main --ip mta1-a",
+      "plan create warm-a --ip mta1-a --target 50000",
+      "plan start warm-a",
+      "campaign create spring --pool main --from news@shop.example --subject Hello --text body.txt",
+      "campaign import spring recipients.csv",
+      "campaign start spring"};
+  if (noun == "lane" || noun == "delivery" || noun == "event") return *kSending;
+  if (noun == "pool" || noun == "plan") return *kIps;
+  return noun == "campaign" ? *kPool : *kNothing;
+}
+
+class Setting {
+ public:
+  explicit Setting(const Lines& commands) {
+    WorkingFolder::Write("body.txt", "Hello {{first_name}}\n");
+    std::string content = "email,score,first_name\nann@example.com,1,Ann\nfull@gmail.com,1,Fay\n";
+    for (int i = 3; i < 30; ++i) absl::StrAppend(&content, "r", i, "@gmail.com,0.9,R\n");
+    WorkingFolder::Write("recipients.csv", content);
+    for (const std::string& command : commands) {
+      EXPECT_EQ(RunProgram(world_.address(), "crescendo " + command).code, 0) << command;
+    }
+    world_.Advance(absl::Hours(3));
+  }
+
+  // One that goes on until Ctrl-C is stopped at its first output, or once it waits for one.
+  Ran Run(const std::string& line, bool endless) {
+    if (!endless) return RunProgram(world_.address(), line);
+    Interrupt interrupt;
+    ProgramOptions options{.interrupt = &interrupt};
+    options.on_out = [&](const std::string&) { interrupt.Trigger(); };
+    std::thread later([this, &interrupt] {
+      while (world_.open_streams() == 0 && !interrupt.triggered()) std::this_thread::yield();
+      // Something happens that the streams tell of.
+      world_.Advance(absl::Hours(3));
+    });
+    const Ran ran = RunProgram(world_.address(), line, options);
+    interrupt.Trigger();
+    later.join();
+    return ran;
+  }
+
+ private:
+  WorkingFolder folder_;
+  ServiceWorld world_;
+};
+
+TEST(Help, EveryPageShowsItsCommandWhole) {
+  GlobalTexts texts;
+  CommandTree tree;
+  AddAllCommands(tree, &texts);
+  ASSERT_GT(tree.commands().size(), 30u);
+  const std::string program = Page("");
+  for (const NounInfo& noun : tree.nouns()) {
+    EXPECT_THAT(program, HasSubstr(absl::StrCat("\n  ", noun.name, " ")));
+    EXPECT_THAT(Page(noun.name), AllOf(HasSubstr(noun.summary), HasSubstr("VERB --help")));
+  }
+  for (const CommandInfo& command : tree.commands()) {
+    const std::string name =
+        absl::StrCat(command.noun, command.noun.empty() ? "" : " ", command.verb);
+    SCOPED_TRACE(name);
+    const std::string page = Page(name);
+    EXPECT_THAT(page, HasSubstr(absl::StrCat("Usage\n  crescendo ", name)));
+    EXPECT_THAT(page, HasSubstr("Exit codes\n  0 "));
+    for (const OptionInfo& option : command.options) {
+      EXPECT_THAT(page, HasSubstr(option.flags.substr(option.flags.find("--"))));
+      EXPECT_THAT(option.help, Not(IsEmpty()));
+    }
+    for (const ArgumentInfo& argument : command.arguments) {
+      EXPECT_THAT(page, HasSubstr(argument.name));
+      EXPECT_THAT(argument.help, Not(IsEmpty()));
+    }
+    EXPECT_THAT(Examples(page), Not(IsEmpty())) << "a page without an example";
+  }
+}
+
+TEST(Help, NoLineIsTooWideForATerminal) {
+  GlobalTexts texts;
+  CommandTree tree;
+  AddAllCommands(tree, &texts);
+  for (const CommandInfo& command : tree.commands()) {
+    for (const absl::string_view line :
+         absl::StrSplit(CommandHelp(tree, command), '\n')) {
+      // An example is one line, to be copied.
+      if (absl::StartsWith(line, "  crescendo ")) continue;
+      EXPECT_LE(DisplayWidth(line), 80u) << line;
+    }
+  }
+}
+
+TEST(Help, EveryExampleDoesWhatItSays) {
+  GlobalTexts texts;
+  CommandTree tree;
+  AddAllCommands(tree, &texts);
+  std::unique_ptr<Setting> setting;
+  std::string noun = "none yet";
+  for (const CommandInfo& command : tree.commands()) {
+    const std::string name =
+        absl::StrCat(command.noun, command.noun.empty() ? "" : " ", command.verb);
+    if (command.noun != noun) {
+      noun = command.noun;
+      setting = nullptr;  // One working folder at a time.
+      setting = std::make_unique<Setting>(Needs(noun));
+    }
+    const bool endless = command.verb == "watch" || command.verb == "stream";
+    for (const std::string& example : Examples(Page(name))) {
+      SCOPED_TRACE(example);
+      EXPECT_THAT(example, testing::StartsWith(absl::StrCat("crescendo ", name)));
+      const Ran ran = setting->Run(example, endless);
+      EXPECT_EQ(ran.code, endless ? 130 : 0) << ran.err;
+      // No alert is good news.
+      if (name != "event list") EXPECT_THAT(ran.out, Not(IsEmpty()));
+    }
+  }
+}
+
+// Those of the first page are a first warm-up, one after the other.
+TEST(Help, TheFirstPageTellsAStory) {
+  Setting setting({});
+  const Lines examples = Examples(Page(""));
+  ASSERT_GE(examples.size(), 4u);
+  for (const std::string& example : examples) {
+    SCOPED_TRACE(example);
+    const bool endless = absl::StrContains(example, " watch ");
+    const Ran ran = setting.Run(example, endless);
+    EXPECT_EQ(ran.code, endless ? 130 : 0) << ran.err;
+  }
+}
+
+}  // namespace
+}  // namespace crescendo::cli
