@@ -107,6 +107,14 @@ absl::Status Database::Fault(absl::string_view doing) const {
                                            " (SQLite code ", code, ")"));
 }
 
+absl::Status Database::Damaged(absl::string_view what) const {
+  if (damage_.ok()) {
+    damage_ = absl::DataLossError(
+        absl::StrCat(path_, " is damaged: ", what, "; restore a backup of it"));
+  }
+  return damage_;
+}
+
 absl::Status Database::Exec(const std::string& sql) {
   if (sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK) {
     return absl::OkStatus();
@@ -176,7 +184,13 @@ absl::Time Rows::Time(int column) const {
   return micros == INT64_MAX ? absl::InfiniteFuture() : absl::FromUnixMicros(micros);
 }
 
-absl::CivilDay Rows::Day(int column) const { return absl::CivilDay() + Int(column); }
+absl::CivilDay Rows::Day(int column) const {
+  constexpr int64_t kMost = 4'000'000;  // Some ten thousand years.
+  const int64_t day = Int(column);
+  if (day >= -kMost && day <= kMost) return absl::CivilDay() + day;
+  database_->Damaged("a day is out of its range").IgnoreError();
+  return absl::CivilDay();
+}
 
 Statement::~Statement() { sqlite3_finalize(statement_); }
 
