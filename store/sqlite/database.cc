@@ -103,8 +103,15 @@ absl::Status Database::Fault(absl::string_view doing) const {
     return absl::FailedPreconditionError(absl::StrCat(
         path_, " is in use by another process (lock held); only one may have it open"));
   }
+  if (Primary(code) == SQLITE_NOTADB) {
+    return absl::DataLossError(absl::StrCat(
+        path_, " is not a store of Crescendo, nor any SQLite database, or its first page is"
+               " damaged; name another file, or restore a backup"));
+  }
+  const char* const fix =
+      Primary(code) == SQLITE_CORRUPT ? "; the file is damaged: restore a backup" : "";
   return absl::Status(status, absl::StrCat(path_, ": ", doing, ": ", sqlite3_errmsg(handle_),
-                                           " (SQLite code ", code, ")"));
+                                           " (SQLite code ", code, ")", fix));
 }
 
 absl::Status Database::Damaged(absl::string_view what) const {

@@ -42,7 +42,7 @@ std::string ListSql(int shape) {
                     " AND e.id IN (WITH RECURSIVE chain(id) AS ("
                     "SELECT last_event FROM deliveries WHERE id = ?8 UNION ALL"
                     " SELECT b.previous FROM chain JOIN events b ON b.id = chain.id"
-                    " WHERE b.previous > ?1) SELECT id FROM chain)");
+                    " WHERE b.previous > ?1 AND b.previous < b.id) SELECT id FROM chain)");
   }
   return absl::StrCat(sql, " ORDER BY e.id LIMIT ?2");
 }

@@ -10,7 +10,7 @@ namespace crescendo::store {
 namespace {
 
 constexpr uint64_t kSeed = 11;
-constexpr int kSteps = 22;
+constexpr int kSteps = 14;
 constexpr DiskFault kFaults[] = {DiskFault::kIo, DiskFault::kFull, DiskFault::kStaysFull,
                                  DiskFault::kShortWrite, DiskFault::kQuota};
 
