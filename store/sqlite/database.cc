@@ -104,8 +104,23 @@ absl::Status Database::Fault(absl::string_view doing) const {
     return absl::FailedPreconditionError(absl::StrCat(
         path_, " is in use by another process (lock held); only one may have it open"));
   }
+  if (Primary(code) == SQLITE_NOTADB) {
+    return absl::DataLossError(absl::StrCat(
+        path_, " is not a store of Crescendo, nor any SQLite database, or its first page is"
+               " damaged; name another file, or restore a backup"));
+  }
+  const char* const fix =
+      Primary(code) == SQLITE_CORRUPT ? "; the file is damaged: restore a backup" : "";
   return absl::Status(status, absl::StrCat(path_, ": ", doing, ": ", sqlite3_errmsg(handle_),
-                                           " (SQLite code ", code, ")"));
+                                           " (SQLite code ", code, ")", fix));
+}
+
+absl::Status Database::Damaged(absl::string_view what) const {
+  if (damage_.ok()) {
+    damage_ = absl::DataLossError(
+        absl::StrCat(path_, " is damaged: ", what, "; restore a backup of it"));
+  }
+  return damage_;
 }
 
 absl::Status Database::Exec(const std::string& sql) {
@@ -182,7 +197,13 @@ absl::Time Rows::Time(int column) const {
   return micros == INT64_MAX ? absl::InfiniteFuture() : absl::FromUnixMicros(micros);
 }
 
-absl::CivilDay Rows::Day(int column) const { return absl::CivilDay() + Int(column); }
+absl::CivilDay Rows::Day(int column) const {
+  constexpr int64_t kMost = 4'000'000;  // Some ten thousand years.
+  const int64_t day = Int(column);
+  if (day >= -kMost && day <= kMost) return absl::CivilDay() + day;
+  database_->Damaged("a day is out of its range").IgnoreError();
+  return absl::CivilDay();
+}
 
 Statement::~Statement() { sqlite3_finalize(statement_); }
 

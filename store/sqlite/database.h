@@ -64,6 +64,11 @@ class Database {
   // The last failure of this connection as a status, with what was being done.
   absl::Status Fault(absl::string_view doing) const;
 
+  // The file says what cannot be: "label 7 does not exist". Returns DATA_LOSS, and keeps it.
+  absl::Status Damaged(absl::string_view what) const;
+  // What readers that answer with a value have found damaged; OK: nothing.
+  const absl::Status& damage() const { return damage_; }
+
  private:
   friend class Statement;
   Database(std::string path, sqlite3* handle, const DatabaseOptions& options);
@@ -73,6 +78,7 @@ class Database {
   sqlite3* const handle_;
   const DatabaseOptions options_;
   int wal_pages_ = 0;  // After the last commit.
+  mutable absl::Status damage_;
 };
 
 // Bound as NULL when it is 0 or "".
@@ -107,6 +113,14 @@ class Rows {
   std::string String(int column) const { return std::string(Text(column)); }
   absl::Time Time(int column) const;  // NULL is InfinitePast.
   absl::CivilDay Day(int column) const;
+  // An enumerator of which `last` is the last.
+  template <class Enum>
+  Enum Enumerator(int column, Enum last) const {
+    const int64_t number = Int(column);
+    if (number >= 0 && number <= static_cast<int64_t>(last)) return static_cast<Enum>(number);
+    database_->Damaged("a number is out of its range").IgnoreError();
+    return last;
+  }
   absl::Duration Span(int column) const { return absl::Microseconds(Int(column)); }
 
  private:

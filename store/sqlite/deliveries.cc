@@ -1,7 +1,6 @@
 #include "store/sqlite/deliveries.h"
 
 #include "absl/container/flat_hash_set.h"
-#include "scheduler/base/check.h"
 #include "scheduler/base/status_macros.h"
 
 namespace crescendo::store {
@@ -37,7 +36,7 @@ absl::StatusOr<std::optional<Deliveries::Row>> Deliveries::Find(DeliveryId id) {
     Row& row = found.emplace();
     row.subject = {id.value(), rows.String(10), rows.Int(8)};
     row.campaign = CampaignKey(rows.Int(0));
-    row.unclaimed_state = static_cast<DeliveryState>(rows.Int(1));
+    row.unclaimed_state = rows.Enumerator(1, DeliveryState::kCancelled);
     row.attempts = rows.Int32(2);
     row.first_attempt_time = rows.Time(3);
     row.last_attempt_time = rows.Time(4);
@@ -61,7 +60,7 @@ absl::StatusOr<std::optional<SuppressionReason>> Deliveries::SuppressedFor(
     const std::string& address) {
   Rows rows = find_suppression_.Query(address);
   std::optional<SuppressionReason> reason;
-  if (rows.Next()) reason = static_cast<SuppressionReason>(rows.Int(0));
+  if (rows.Next()) reason = rows.Enumerator(0, SuppressionReason::kManual);
   RETURN_IF_ERROR(rows.status());
   return reason;
 }
@@ -225,7 +224,7 @@ absl::Status Deliveries::Apply(const ports::Settle& settle, ports::WriteResult* 
   RETURN_IF_ERROR(
       add_suppression_.Run(address, static_cast<int>(*settle.suppress), settle.reply, settle.now));
   ASSIGN_OR_RETURN(const auto reason, SuppressedFor(address));
-  CRESCENDO_CHECK(reason.has_value());
+  if (!reason) return database_->Damaged("a suppression that was there is gone");
   std::vector<DeliveryId> ended;
   RETURN_IF_ERROR(EndWaiting(address, settle.now, *reason, &ended));
   result->value = std::move(ended);
@@ -295,7 +294,7 @@ absl::Status Deliveries::EndWaiting(const std::string& address, absl::Time time,
   }
   for (const DeliveryId id : waiting) {
     ASSIGN_OR_RETURN(std::optional<Row> row, Find(id));
-    CRESCENDO_CHECK(row.has_value());
+    if (!row) return database_->Damaged("the index of addresses names a delivery that is not there");
     RETURN_IF_ERROR(EndSuppressed(&*row, time, reason));
     ended->push_back(id);
   }
@@ -323,7 +322,7 @@ absl::Status Deliveries::Apply(const ports::CancelDeliveries& cancel, ports::Wri
   {
     Rows rows = cancellable_.Query(key);
     while (rows.Next()) {
-      found.emplace_back(rows.Int(0), static_cast<DeliveryState>(rows.Int(1)));
+      found.emplace_back(rows.Int(0), rows.Enumerator(1, DeliveryState::kCancelled));
     }
     RETURN_IF_ERROR(rows.status());
   }

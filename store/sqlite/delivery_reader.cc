@@ -42,7 +42,7 @@ void SortByLaneAndDay(std::vector<LedgerRow>* rows) {
 }
 
 Suppression ReadSuppression(const Rows& row) {
-  return {row.String(0), static_cast<SuppressionReason>(row.Int(1)), row.String(2), row.Time(3)};
+  return {row.String(0), row.Enumerator(1, SuppressionReason::kManual), row.String(2), row.Time(3)};
 }
 
 }  // namespace
@@ -63,7 +63,7 @@ Delivery DeliveryReader::ReadDelivery(const Rows& row) const {
   delivery.id = DeliveryId(row.Int(0));
   delivery.campaign = records_->Get(CampaignKey(row.Int(1))).id;
   delivery.address = row.String(2);
-  delivery.state = static_cast<DeliveryState>(row.Int(3));
+  delivery.state = row.Enumerator(3, DeliveryState::kCancelled);
   delivery.score = row.Real(4);
   delivery.attempts = row.Int32(5);
   delivery.in_doubt_count = row.Int32(6);
@@ -73,7 +73,7 @@ Delivery DeliveryReader::ReadDelivery(const Rows& row) const {
   delivery.next_attempt_time = row.Time(10);
   delivery.egress_ip = EgressIpId(names_->LabelText(row.Int(11)));
   delivery.provider = ProviderId(names_->LabelText(row.Int(12)));
-  if (!row.IsNull(13)) delivery.category = static_cast<ReplyCategory>(row.Int(13));
+  if (!row.IsNull(13)) delivery.category = row.Enumerator(13, ReplyCategory::kOtherTemporary);
   delivery.reply = row.String(14);
   return delivery;
 }

@@ -42,7 +42,7 @@ std::string ListSql(int shape) {
                     " AND e.id IN (WITH RECURSIVE chain(id) AS ("
                     "SELECT last_event FROM deliveries WHERE id = ?8 UNION ALL"
                     " SELECT b.previous FROM chain JOIN events b ON b.id = chain.id"
-                    " WHERE b.previous > ?1) SELECT id FROM chain)");
+                    " WHERE b.previous > ?1 AND b.previous < b.id) SELECT id FROM chain)");
   }
   return absl::StrCat(sql, " ORDER BY e.id LIMIT ?2");
 }
@@ -51,14 +51,14 @@ Event ReadEvent(const Rows& row, const Names& names) {
   Event event;
   event.id = EventId(row.Int(0));
   event.time = row.Time(1);
-  event.type = static_cast<EventType>(row.Int(2));
+  event.type = row.Enumerator(2, EventType::kAlert);
   event.egress_ip = EgressIpId(names.LabelText(row.Int(3)));
   event.provider = ProviderId(names.LabelText(row.Int(4)));
   event.pool = PoolId(names.LabelText(row.Int(5)));
   event.plan = PlanId(names.LabelText(row.Int(6)));
   event.campaign = CampaignId(names.LabelText(row.Int(7)));
   event.delivery = DeliveryId(row.Int(8));
-  if (!row.IsNull(9)) event.category = static_cast<ReplyCategory>(row.Int(9));
+  if (!row.IsNull(9)) event.category = row.Enumerator(9, ReplyCategory::kOtherTemporary);
   event.address = row.String(10);
   event.text = row.String(11);
   event.actor = row.String(12);

@@ -1,6 +1,6 @@
 #include "store/sqlite/names.h"
 
-#include "scheduler/base/check.h"
+#include "absl/strings/str_cat.h"
 #include "scheduler/base/status_macros.h"
 
 namespace crescendo::store {
@@ -17,7 +17,9 @@ absl::Status Names::Load() {
   Statement read(database_, "SELECT key, text FROM labels ORDER BY key");
   Rows rows = read.Query();
   while (rows.Next()) {
-    CRESCENDO_CHECK(rows.Int(0) == static_cast<int64_t>(texts_.size()));
+    if (rows.Int(0) != static_cast<int64_t>(texts_.size())) {
+      return database_->Damaged(absl::StrCat("label ", texts_.size(), " is missing"));
+    }
     labels_.emplace(rows.Text(1), rows.Int(0));
     texts_.push_back(rows.String(1));
   }
@@ -43,7 +45,11 @@ std::optional<int64_t> Names::FindLabel(absl::string_view text) const {
 }
 
 const std::string& Names::LabelText(int64_t label) const {
-  return texts_.at(static_cast<size_t>(label));
+  if (label >= 0 && label < static_cast<int64_t>(texts_.size())) {
+    return texts_[static_cast<size_t>(label)];
+  }
+  database_->Damaged(absl::StrCat("label ", label, " does not exist")).IgnoreError();
+  return texts_[0];
 }
 
 absl::StatusOr<Names::DomainNumber> Names::Domain(absl::string_view name) {

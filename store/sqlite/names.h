@@ -25,7 +25,7 @@ class Names {
   // Gives a number to a new text. "" is 0.
   absl::StatusOr<int64_t> Label(absl::string_view text);
   std::optional<int64_t> FindLabel(absl::string_view text) const;
-  // "" for 0. REQUIRES: the label exists.
+  // "" for 0. One that does not exist is noted as damage.
   const std::string& LabelText(int64_t label) const;
 
   struct DomainNumber {

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "scheduler/base/check.h"
 #include "scheduler/base/status_macros.h"
 
 namespace crescendo::store {
@@ -37,18 +36,21 @@ absl::Status Records::Load() {
   Statement read(database_, "SELECT key, id, state FROM campaigns ORDER BY key");
   Rows rows = read.Query();
   while (rows.Next()) {
-    Remember({CampaignId(rows.Text(1)), CampaignKey(rows.Int(0)),
-              static_cast<CampaignState>(rows.Int(2))});
+    RETURN_IF_ERROR(Remember({CampaignId(rows.Text(1)), CampaignKey(rows.Int(0)),
+                              rows.Enumerator(2, CampaignState::kCancelled)}));
   }
   return rows.status();
 }
 
-void Records::Remember(const CampaignInfo& info) {
+absl::Status Records::Remember(const CampaignInfo& info) {
   const auto at = static_cast<size_t>(info.key.value() - 1);
-  CRESCENDO_CHECK(at <= campaigns_.size());
+  if (at > campaigns_.size()) {
+    return database_->Damaged(absl::StrCat("campaign ", campaigns_.size() + 1, " is missing"));
+  }
   if (at == campaigns_.size()) campaigns_.emplace_back();
   campaigns_[at] = info;
   campaign_keys_[info.id.text()] = info.key;
+  return absl::OkStatus();
 }
 
 const CampaignInfo* Records::Find(const CampaignId& id) const {
@@ -57,7 +59,11 @@ const CampaignInfo* Records::Find(const CampaignId& id) const {
 }
 
 const CampaignInfo& Records::Get(CampaignKey key) const {
-  return campaigns_.at(static_cast<size_t>(key.value() - 1));
+  const auto at = static_cast<size_t>(key.value() - 1);
+  if (at < campaigns_.size()) return campaigns_[at];
+  database_->Damaged(absl::StrCat("campaign ", key.value(), " does not exist")).IgnoreError();
+  static const CampaignInfo kNone;
+  return kNone;
 }
 
 absl::StatusOr<std::optional<std::string>> Records::Lookup(Statement* statement,
@@ -106,7 +112,10 @@ absl::Status Records::Replay(const ports::Put<Record>& put, ports::WriteResult* 
   } else {
     ASSIGN_OR_RETURN(stored, Campaigns(past.record));
   }
-  CRESCENDO_CHECK(stored.size() == 1);
+  if (stored.size() != 1) {
+    return database_->Damaged(absl::StrCat(RecordKindName(past.kind), " ", past.record,
+                                           ", which a request made, does not exist"));
+  }
   result->value = std::move(stored[0]);
   result->replayed = true;
   return absl::OkStatus();
@@ -260,7 +269,7 @@ absl::Status Records::Save(Campaign* campaign) {
     Statement counts(database_, "INSERT INTO campaign_counts (campaign) VALUES (?1)");
     RETURN_IF_ERROR(counts.Run(campaign->key.value()));
   }
-  Remember({campaign->id, campaign->key, campaign->state});
+  RETURN_IF_ERROR(Remember({campaign->id, campaign->key, campaign->state}));
   return absl::OkStatus();
 }
 

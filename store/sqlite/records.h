@@ -39,7 +39,7 @@ class Records {
 
   // nullptr if there is none.
   const CampaignInfo* Find(const CampaignId& id) const;
-  // REQUIRES: the key is one of a campaign.
+  // A key that is none of a campaign's is noted as damage.
   const CampaignInfo& Get(CampaignKey key) const;
 
   // All of them, or only the one with this id.
@@ -69,7 +69,7 @@ class Records {
   absl::Status Save(Pool* pool);
   absl::Status Save(Plan* plan);
   absl::Status Save(Campaign* campaign);
-  void Remember(const CampaignInfo& info);
+  absl::Status Remember(const CampaignInfo& info);
 
   Database* const database_;
   EventLog* const events_;

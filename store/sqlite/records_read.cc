@@ -18,7 +18,7 @@ PlanDay ReadPlanDay(const Rows& row) {
   day.stage = row.Int32(3);
   day.day_in_stage = row.Int32(4);
   day.cap = row.Int(5);
-  day.decision = static_cast<DayDecision>(row.Int(6));
+  day.decision = row.Enumerator(6, DayDecision::kGraduate);
   day.reason = row.String(7);
   day.accepted = row.Int(8);
   return day;
@@ -81,8 +81,8 @@ absl::StatusOr<std::vector<Plan>> Records::Plans(std::optional<std::string> only
     plan.time_zone = rows.String(2);
     plan.window = {rows.Span(3), rows.Span(4)};
     plan.start_date = rows.Day(5);
-    plan.advance_rule = static_cast<AdvanceRule>(rows.Int(6));
-    plan.state = static_cast<PlanState>(rows.Int(7));
+    plan.advance_rule = rows.Enumerator(6, AdvanceRule::kCalendar);
+    plan.state = rows.Enumerator(7, PlanState::kGraduated);
     plan.state_reason = rows.String(8);
     plan.create_time = rows.Time(9);
     plan.revision = rows.Int(10);
@@ -108,7 +108,7 @@ absl::StatusOr<std::vector<Campaign>> Records::Campaigns(std::optional<std::stri
     Campaign& campaign = campaigns.emplace_back();
     campaign.key = CampaignKey(rows.Int(0));
     campaign.id = CampaignId(rows.Text(1));
-    campaign.state = static_cast<CampaignState>(rows.Int(2));
+    campaign.state = rows.Enumerator(2, CampaignState::kCancelled);
     campaign.pool = PoolId(rows.Text(3));
     campaign.create_time = rows.Time(4);
     campaign.revision = rows.Int(5);

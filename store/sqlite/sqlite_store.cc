@@ -63,7 +63,8 @@ absl::Status SqliteStore::Load() {
   rooms_->tally.Clear();
   RETURN_IF_ERROR(rooms_->names.Load());
   RETURN_IF_ERROR(rooms_->events.Load());
-  return rooms_->records.Load();
+  RETURN_IF_ERROR(rooms_->records.Load());
+  return rooms_->database->damage();
 }
 
 absl::Status SqliteStore::ApplyAll(absl::Span<const ports::Write> writes,
@@ -73,7 +74,8 @@ absl::Status SqliteStore::ApplyAll(absl::Span<const ports::Write> writes,
     RETURN_IF_ERROR(
         std::visit([&](const auto& verb) { return rooms_->Apply(verb, &result); }, write));
   }
-  return rooms_->tally.Flush();
+  RETURN_IF_ERROR(rooms_->tally.Flush());
+  return rooms_->database->damage();
 }
 
 absl::Status SqliteStore::Commit(absl::Span<const ports::Write> writes,
@@ -107,6 +109,9 @@ absl::Status SqliteStore::Abandon(absl::Status why) {
 
 template <class Result>
 Result SqliteStore::Noted(Result result) {
+  if (const absl::Status& damage = rooms_->database->damage(); !damage.ok()) {
+    return lost_ = damage;
+  }
   if (absl::IsDataLoss(result.status()) && lost_.ok()) lost_ = result.status();
   return result;
 }

@@ -1,6 +1,6 @@
 #include "store/sqlite/tally.h"
 
-#include "scheduler/base/check.h"
+#include "absl/strings/str_cat.h"
 #include "scheduler/base/status_macros.h"
 
 namespace crescendo::store {
@@ -22,7 +22,9 @@ absl::Status Tally::Flush() {
   for (const auto& [campaign, by] : counts_) {
     RETURN_IF_ERROR(update_counts_.Run(campaign, by[0], by[1], by[2], by[3], by[4], by[5], by[6],
                                        by[7], by[8]));
-    CRESCENDO_CHECK(database_->changes() == 1);
+    if (database_->changes() != 1) {
+      return database_->Damaged(absl::StrCat("the counts of campaign ", campaign, " are missing"));
+    }
   }
   for (const auto& [key, by] : ledger_) {
     const auto& [ip, provider, day] = key;

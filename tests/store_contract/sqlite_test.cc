@@ -130,7 +130,7 @@ TEST(SqliteStore, RefusesWhatItDidNotWrite) {
   const std::string text = folder.Path("letter.txt");
   std::ofstream(text) << std::string(5000, 'x');
   EXPECT_EQ(OpenFault(text).code(), absl::StatusCode::kDataLoss);
-  EXPECT_THAT(std::string(OpenFault(text).message()), HasSubstr("file is not a database"));
+  EXPECT_THAT(std::string(OpenFault(text).message()), HasSubstr("is not a store of Crescendo"));
 
   EXPECT_EQ(OpenFault(folder.Path("no/such/folder.db")).code(),
             absl::StatusCode::kFailedPrecondition);
