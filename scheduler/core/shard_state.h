@@ -90,6 +90,10 @@ struct LaneBook {
   int claims_pending = 0;    // Deliveries in a claim that is not answered yet.
   absl::Time local_backoff_until = absl::InfinitePast();  // Our own trouble: bind, descriptors.
   std::string local_fault;
+
+  // Each claim counts on an idle connection. Were that closed, a later and lesser recipient with
+  // another connection would overtake (L5).
+  bool has_claims() const { return claims_pending > 0 || !ready.empty(); }
 };
 
 struct IpState {
