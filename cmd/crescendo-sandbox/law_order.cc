@@ -46,8 +46,31 @@ std::string Describe(const First& worse, const First& better) {
                          better.score, FormatTimestamp(better.record->start));
 }
 
-// Each that begins is held against the worst-ranked of those that had ended by then.
-void CheckLane(const std::vector<First>& lane, LawResult* law) {
+using Times = std::vector<absl::Time>;
+
+// By provider, sorted: when a lane to it was told to stop. A reply to RCPT is about a mailbox.
+std::map<std::string, Times> StopsOf(const std::vector<LedgerRecord>& ledger) {
+  std::map<std::string, Times> stops;
+  for (const LedgerRecord& record : ledger) {
+    const bool refused = record.outcome == RecordOutcome::kTemporary &&
+                         (record.code == 421 || record.phase != kPhaseRcpt);
+    if (refused || record.outcome == RecordOutcome::kDropped) {
+      stops[record.provider].push_back(record.end);
+    }
+  }
+  for (auto& [provider, times] : stops) std::sort(times.begin(), times.end());
+  return stops;
+}
+
+bool IsNear(const Times& times, absl::Time time, absl::Duration slack) {
+  const auto next = std::lower_bound(times.begin(), times.end(), time - slack);
+  return slack > absl::ZeroDuration() && next != times.end() && *next <= time + slack;
+}
+
+// Each that begins is held against the worst-ranked of those that had ended by then, apart from
+// those that began near a stop.
+void CheckLane(const std::vector<First>& lane, const Times& stops, absl::Duration slack,
+               int64_t* set_aside, LawResult* law) {
   std::vector<const First*> by_begin, by_end;
   for (const First& first : lane) {
     by_begin.push_back(&first);
@@ -60,7 +83,11 @@ void CheckLane(const std::vector<First>& lane, LawResult* law) {
   const First* worst = nullptr;
   size_t ended = 0;
   for (const First* now : by_begin) {
-    for (; ended < by_end.size() && by_end[ended]->end < now->begin; ++ended) {
+    for (; ended < by_end.size() && by_end[ended]->end < now->begin - slack; ++ended) {
+      if (IsNear(stops, by_end[ended]->record->start, slack)) {
+        ++*set_aside;
+        continue;
+      }
       if (worst == nullptr || by_end[ended]->score < worst->score) worst = by_end[ended];
     }
     law->Checked();
@@ -72,7 +99,8 @@ void CheckLane(const std::vector<First>& lane, LawResult* law) {
 }  // namespace
 
 LawResult CheckOrder(const std::vector<LedgerRecord>& ledger,
-                     const std::vector<RecipientRow>& recipients, absl::Time as_of) {
+                     const std::vector<RecipientRow>& recipients, absl::Time as_of,
+                     absl::Duration slack) {
   LawResult law("order");
   const auto first_of_each = FirstOfEach(ledger);
   std::map<std::pair<std::string, std::string>, std::vector<First>> lanes;
@@ -83,8 +111,14 @@ LawResult CheckOrder(const std::vector<LedgerRecord>& ledger,
     lanes[{record.source_ip, record.provider}].push_back(
         {&record, BeginOf(record), record.end, core::EngagementScore(row.signals, as_of)});
   }
-  for (const auto& [name, lane] : lanes) CheckLane(lane, &law);
+  const std::map<std::string, Times> stops = StopsOf(ledger);
+  int64_t set_aside = 0;
+  for (const auto& [name, lane] : lanes) {
+    const auto found = stops.find(name.second);
+    CheckLane(lane, found == stops.end() ? Times() : found->second, slack, &set_aside, &law);
+  }
   law.Note(absl::StrCat(lanes.size(), " lanes"));
+  if (set_aside > 0) law.Note(absl::StrCat(set_aside, " set aside, near a stop"));
   return law;
 }
 

@@ -61,7 +61,13 @@ LawResult CheckAccounted(const std::vector<LedgerRecord>& ledger,
 // lanes) start in order of engagement, best first. Pairs that overlap in time have no order. The
 // first transaction of a connection occupies the lane from the connection's start: the sender chose
 // its recipient before it connected.
+//
+// `slack`: the sender may have chosen a recipient so long before its MAIL. Pairs that are closer
+// than that have no order. Nor is a recipient held against better ones if a lane to its provider was
+// told to stop within `slack`: the sender takes back what it had chosen there, which until then was
+// nobody else's to send.
 LawResult CheckOrder(const std::vector<LedgerRecord>& ledger,
-                     const std::vector<RecipientRow>& recipients, absl::Time as_of);
+                     const std::vector<RecipientRow>& recipients, absl::Time as_of,
+                     absl::Duration slack);
 
 }  // namespace crescendo::sandbox

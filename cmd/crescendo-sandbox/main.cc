@@ -107,6 +107,9 @@ void AddVerify(CLI::App* app, int* exit_code) {
   command->add_option("--deliveries", options->deliveries_path, "JSON Lines: address, state");
   command->add_option("--as-of", options->as_of,
                       "RFC 3339: when scores are looked at. Default: the ledger's first line");
+  command->add_option("--order-slack", options->order_slack,
+                      "Virtual time from choosing a recipient to its MAIL, at most, e.g. 10m. "
+                      "Default: 0s");
   command->add_flag("--json", options->json, "For programs");
   command->add_flag("--allow-incomplete", options->allow_incomplete,
                     "States that are not final are counted, not refused");

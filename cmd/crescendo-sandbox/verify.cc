@@ -86,7 +86,11 @@ void PrintLaws(const std::vector<LawResult>& laws, std::ostream& out) {
   for (const LawResult& law : laws) {
     out << absl::StrFormat("%-10s %-6s %9d %10d", law.name(), law.holds() ? "PASS" : "FAIL",
                            law.checked(), law.violations());
-    for (const std::string& note : law.notes()) out << "  " << note;
+    const char* before = "  ";
+    for (const std::string& note : law.notes()) {
+      out << before << note;
+      before = "; ";
+    }
     out << "\n";
   }
   for (const LawResult& law : laws) {
@@ -118,11 +122,16 @@ absl::StatusOr<bool> Verify(const VerifyOptions& options, std::ostream& out) {
   ASSIGN_OR_RETURN(const std::vector<DeliveryClaim> claims,
                    Load(options.deliveries_path, ParseDeliveries));
   ASSIGN_OR_RETURN(const absl::Time as_of, AsOf(options, ledger));
+  absl::Duration slack;
+  if (!absl::ParseDuration(options.order_slack, &slack) || slack < absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(absl::StrCat("--order-slack is \"", options.order_slack,
+                                                   "\"; write a duration such as 90s or 10m"));
+  }
   std::vector<LawResult> laws;
   laws.push_back(CheckCap(table, days));
   laws.push_back(CheckOnce(ledger));
   laws.push_back(CheckAccounted(ledger, recipients, claims, options.allow_incomplete));
-  laws.push_back(CheckOrder(ledger, recipients, as_of));
+  laws.push_back(CheckOrder(ledger, recipients, as_of, slack));
   if (options.json) {
     PrintJson(table, days, laws, out);
   } else {

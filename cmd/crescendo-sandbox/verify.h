@@ -15,6 +15,7 @@ struct VerifyOptions {
   std::string days_path;
   std::string deliveries_path;
   std::string as_of;  // RFC 3339: when scores are looked at. "": the ledger's first line.
+  std::string order_slack = "0s";  // See CheckOrder.
   bool json = false;
   bool allow_incomplete = false;
   bool table_only = false;  // Then only ledger and, if given, days are read.

@@ -448,7 +448,8 @@ bool Shard::Impl::EnsureConnection(LaneBook& lane, SiteIndex site) {
       return true;
   }
   if (static_cast<int>(lane.connections.size()) >= ConnectionLimit(lane)) {
-    // An idle connection to another site makes room.
+    // An idle connection to another site makes room, once no claim counts on it.
+    if (lane.has_claims()) return false;
     for (ConnectionState* connection : lane.connections) {
       if (connection->site != site && connection->state == ConnectionState::State::kIdle) {
         CloseConnection(*connection);
@@ -502,6 +503,7 @@ void Shard::Impl::Trim(LaneBook& lane) {
 void Shard::Impl::CloseIdle() {
   for (auto& [id, connection] : connections_) {
     if (connection.state != ConnectionState::State::kIdle) continue;
+    if (!draining_ && connection.lane->has_claims()) continue;
     const absl::Time close_at = connection.idle_since + options_.idle_connection;
     if (draining_ || close_at <= now_.wall) {
       CloseConnection(connection);

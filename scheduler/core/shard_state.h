@@ -102,6 +102,10 @@ struct LaneBook {
   // False: nothing can leave before a letter, or a time in IpState::alarms, wakes it.
   bool awake = false;
   absl::Time alarm = absl::InfinitePast();  // The next one of it in IpState::alarms, if not past.
+
+  // Each claim counts on an idle connection. Were that closed, a later and lesser recipient with
+  // another connection would overtake (L5).
+  bool has_claims() const { return claims_pending > 0 || !ready.empty(); }
 };
 
 // When a lane that sleeps is looked at again.

@@ -87,7 +87,7 @@ struct Result {
 };
 
 absl::StatusOr<Result> Judge(const Evidence& evidence, bool allow_incomplete = false,
-                             bool json = false) {
+                             bool json = false, const std::string& order_slack = "0s") {
   TempFolder folder;
   VerifyOptions options;
   options.ledger_path = folder.File("ledger.jsonl");
@@ -96,6 +96,7 @@ absl::StatusOr<Result> Judge(const Evidence& evidence, bool allow_incomplete = f
   options.deliveries_path = folder.File("deliveries.jsonl");
   options.allow_incomplete = allow_incomplete;
   options.json = json;
+  options.order_slack = order_slack;
   EXPECT_TRUE(Ledger::Open(options.ledger_path).value()->Append(evidence.ledger).ok());
   EXPECT_TRUE(ReplaceFile(options.recipients_path, evidence.recipients).ok());
   EXPECT_TRUE(ReplaceFile(options.days_path, evidence.days).ok());
@@ -308,6 +309,43 @@ TEST(Verify, WhatOverlapsOrWasChosenBeforeHasNoOrder) {
   EXPECT_TRUE(Judge(connecting)->holds) << Judge(connecting)->text;
   connecting.ledger[1].number = 2;
   EXPECT_FALSE(Judge(connecting)->holds) << "a kept connection excuses nothing";
+}
+
+TEST(Verify, SlackExcusesWhatIsNearInTimeOrNearAStop) {
+  Evidence swapped = Good();  // good@ at 1:00 before best@ at 2:00.
+  std::swap(swapped.ledger[0].rcpt_to, swapped.ledger[1].rcpt_to);
+  std::swap(swapped.ledger[0].outcome, swapped.ledger[1].outcome);
+  std::swap(swapped.ledger[0].kept, swapped.ledger[1].kept);
+  swapped.days +=
+      R"({"egress_ip":"mta1-b","address":"127.0.10.2","day":"2026-01-01","cap":200})"
+      "\n";
+  struct Case {
+    const char* name;
+    const char* slack;
+    absl::Duration refusal;  // Of the other IP at Gmail; zero: none.
+    absl::string_view phase;
+    bool holds;
+  };
+  for (const Case& c : {Case{"no slack", "0s", absl::ZeroDuration(), "", false},
+                        Case{"further apart", "30m", absl::ZeroDuration(), "", false},
+                        Case{"nearer than that", "2h", absl::ZeroDuration(), "", true},
+                        Case{"a lane was stopped", "10m", absl::Minutes(65), kPhaseEndOfData, true},
+                        Case{"before it", "10m", absl::Minutes(55), kPhaseMail, true},
+                        Case{"at another time", "10m", absl::Minutes(85), kPhaseMail, false},
+                        Case{"only a mailbox", "10m", absl::Minutes(65), kPhaseRcpt, false},
+                        Case{"a stop, no slack", "0s", absl::Minutes(60), kPhaseMail, false}}) {
+    SCOPED_TRACE(c.name);
+    Evidence evidence = swapped;
+    if (c.refusal > absl::ZeroDuration()) {
+      LedgerRecord refusal = At(c.refusal, "cold@gmail.com", RecordOutcome::kTemporary, kIpB);
+      refusal.code = 450;
+      refusal.phase = std::string(c.phase);
+      evidence.ledger.push_back(refusal);
+    }
+    const Result result = Judge(evidence, false, false, c.slack).value();
+    EXPECT_EQ(result.holds, c.holds) << result.text;
+  }
+  EXPECT_THAT(Judge(Good(), false, false, "soon").status().message(), HasSubstr("--order-slack"));
 }
 
 TEST(Verify, BrokenInputIsNamed) {
