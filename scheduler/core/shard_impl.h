@@ -133,7 +133,7 @@ class Shard::Impl {
   // `least`: the wait that the reply itself asked for.
   void Retry(LaneBook& lane, const Flight& flight, ports::Settle settle, ReplyCategory category,
              absl::Duration least);
-  void Finish(LaneBook& lane, ports::Settle settle, EventType type);
+  void Finish(LaneBook& lane, CampaignKey campaign, ports::Settle settle, EventType type);
   void React(LaneBook& lane, const Classification& meaning, const Reply& reply,
              CampaignKey campaign);
   // The attempt of a canary ended and said nothing about the throttle.

@@ -113,7 +113,8 @@ ports::Settle Shard::Impl::NewSettle(const LaneBook& lane, const Flight& flight)
   return settle;
 }
 
-void Shard::Impl::Finish(LaneBook& lane, ports::Settle settle, EventType type) {
+void Shard::Impl::Finish(LaneBook& lane, CampaignKey campaign, ports::Settle settle,
+                         EventType type) {
   LedgerRow& row = lane.ledger[settle.claim_day];
   --row.claimed;
   switch (settle.slot) {
@@ -137,6 +138,7 @@ void Shard::Impl::Finish(LaneBook& lane, ports::Settle settle, EventType type) {
     ++today.carried;
   }
   Event event = NewEvent(type, &lane);
+  event.campaign = CampaignOf(campaign).campaign.id;
   event.delivery = settle.delivery;
   event.category = settle.category;
   event.text = settle.reply;
@@ -163,13 +165,13 @@ void Shard::Impl::SettleReply(ConnectionState& connection, const Flight& flight,
       HostWorks(connection);
       Accepted(lane, campaign);
       tried_.erase(settle.delivery);
-      Finish(lane, std::move(settle), EventType::kAccepted);
+      Finish(lane, campaign, std::move(settle), EventType::kAccepted);
       return;
     case Disposition::kRetryNow:
       settle.counts_as_attempt = false;
       settle.state = DeliveryState::kDeferred;
       settle.next_attempt_time = now_.wall;
-      Finish(lane, std::move(settle), EventType::kDeferred);
+      Finish(lane, campaign, std::move(settle), EventType::kDeferred);
       Requeue(flight, absl::InfinitePast(), flight.tried.pinned_ip);
       return;
     case Disposition::kRetry: {
@@ -194,7 +196,7 @@ void Shard::Impl::SettleReply(ConnectionState& connection, const Flight& flight,
         settle.reply = Cut(absl::StrCat(settle.reply, " [moved to ", meaning.forward_address, "]"));
       }
       tried_.erase(settle.delivery);
-      Finish(lane, std::move(settle), EventType::kBounced);
+      Finish(lane, campaign, std::move(settle), EventType::kBounced);
       return;
   }
 }
@@ -213,7 +215,7 @@ void Shard::Impl::Retry(LaneBook& lane, const Flight& flight, ports::Settle sett
     const bool full = category == ReplyCategory::kMailboxFull;
     settle.state = full ? DeliveryState::kBounced : DeliveryState::kExpired;
     tried_.erase(settle.delivery);
-    Finish(lane, std::move(settle), full ? EventType::kBounced : EventType::kExpired);
+    Finish(lane, flight.ranked.campaign, std::move(settle), full ? EventType::kBounced : EventType::kExpired);
     return;
   }
   settle.state = DeliveryState::kDeferred;
@@ -221,7 +223,7 @@ void Shard::Impl::Retry(LaneBook& lane, const Flight& flight, ports::Settle sett
   if (category == ReplyCategory::kGreylisted) settle.pinned_ip = lane.lane.egress_ip;
   const EgressIpId pinned = settle.pinned_ip;
   const bool doubt = settle.slot == ports::Settle::Slot::kInDoubt;
-  Finish(lane, std::move(settle), doubt ? EventType::kInDoubt : EventType::kDeferred);
+  Finish(lane, flight.ranked.campaign, std::move(settle), doubt ? EventType::kInDoubt : EventType::kDeferred);
   Requeue(again, at, pinned);
 }
 
@@ -238,7 +240,7 @@ void Shard::Impl::SettleInDoubt(ConnectionState& connection, const Flight& fligh
   }
   settle.state = DeliveryState::kInDoubt;
   tried_.erase(settle.delivery);
-  Finish(lane, std::move(settle), EventType::kInDoubt);
+  Finish(lane, flight.ranked.campaign, std::move(settle), EventType::kInDoubt);
 }
 
 void Shard::Impl::SettleLost(ConnectionState& connection, const Flight& flight,

@@ -83,6 +83,9 @@ absl::Status Engine::Impl::SettleOpenClaims() {
     event.type = EventType::kInDoubt;
     event.egress_ip = claim.lane.egress_ip;
     event.provider = claim.lane.provider;
+    for (const Campaign& campaign : directory.campaigns) {
+      if (campaign.key == claim.delivery.campaign) event.campaign = campaign.id;
+    }
     event.delivery = claim.delivery.id;
     event.text = settle.reply;
     settle.events.push_back(std::move(event));
