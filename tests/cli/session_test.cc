@@ -1,6 +1,7 @@
 // Whole sessions as an operator types them: sessions/*.txt hold commands with what they print.
 //
-//   $ crescendo …    runs; its output follows, then lines "! " of standard error, then "? CODE" unless 0
+//   $ crescendo …    runs; its output follows, then lines "! " of standard error, then "? CODE"
+//   unless 0
 //   @ file NAME      the lines that begin with "|" are written to it
 //   @ advance 1h     time passes at the daemon
 //   # …              says why
@@ -63,11 +64,11 @@ class Session {
   void Command(const std::string& line) {
     absl::StrAppend(&played_, line, "\n");
     const Ran ran = RunProgram(world_.address(), line.substr(2));
-    absl::StrAppend(&played_,
-                    absl::StrReplaceAll(
-                        absl::StrCat(Marked("", ran.out), Marked("! ", ran.err),
-                                     ran.code == 0 ? "" : absl::StrCat("? ", ran.code, "\n")),
-                        {{world_.address(), "SERVER"}}));
+    absl::StrAppend(
+        &played_,
+        absl::StrReplaceAll(absl::StrCat(Marked("", ran.out), Marked("! ", ran.err),
+                                         ran.code == 0 ? "" : absl::StrCat("? ", ran.code, "\n")),
+                            {{world_.address(), "SERVER"}}));
     writing_ = false;
   }
 
