@@ -246,6 +246,31 @@ TEST_F(ImportTest, GoesOnByItselfWhenTheServerComesBack) {
   EXPECT_EQ(Stored().size(), 100u);
 }
 
+// A chunk whose answer was lost is sent again, and answered as then.
+TEST_F(ImportTest, AChunkThatWasStoredUnseenCountsOnce) {
+  WorkingFolder::Write("list.csv", Recipients(100));
+  const std::string command = "crescendo campaign import spring list.csv --chunk-size 10";
+  ProgramOptions options{.terminal = true};
+  bool cut = false;
+  options.on_err = [&](const std::string& so_far) {
+    if (cut || Count(so_far, " rows, ") < 4) return;
+    cut = true;
+    world_.StopServer();
+    world_.StartServer();
+    // What the cut took from the first run's eyes: the fifth chunk is stored.
+    Interrupt interrupt;
+    ProgramOptions other{.terminal = true, .interrupt = &interrupt};
+    other.on_err = [&](const std::string&) { interrupt.Trigger(); };
+    EXPECT_EQ(Run(command, other).code, 130);
+    EXPECT_EQ(Stored().size(), 50u);
+  };
+  const Ran ran = Run(command, options);
+  EXPECT_TRUE(cut);
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("ADDED       100\n"), HasSubstr("DUPLICATES  0\n")));
+  EXPECT_EQ(Stored().size(), 100u);
+}
+
 TEST_F(ImportTest, TheSameCommandGoesOnBehindACut) {
   WorkingFolder::Write("list.csv", Recipients(100));
   ProgramOptions options{.terminal = true};

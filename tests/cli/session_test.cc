@@ -19,6 +19,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "cmd/crescendo/cli.h"
 #include "gtest/gtest.h"
 #include "tests/cli/program.h"
 #include "tests/cli/service_world.h"
@@ -115,6 +116,23 @@ TEST_P(SessionTest, PrintsWhatItsFileHolds) {
     return;
   }
   EXPECT_EQ(played, wanted);
+}
+
+// All but those that go on (watch_test.cc) and the script for the shell (completion_test.cc).
+TEST(Sessions, EveryVerbIsPlayed) {
+  std::string all;
+  for (const std::string& name : SessionFiles()) {
+    all += ReadFile(absl::StrCat(CRESCENDO_SOURCE_DIR, "/tests/cli/sessions/", name, ".txt"));
+  }
+  GlobalTexts texts;
+  CommandTree tree;
+  AddAllCommands(tree, &texts);
+  for (const CommandInfo& command : tree.commands()) {
+    if (command.noun.empty() || command.verb == "watch" || command.verb == "stream") continue;
+    EXPECT_TRUE(
+        absl::StrContains(all, absl::StrCat("\n$ crescendo ", command.noun, " ", command.verb)))
+        << command.noun << " " << command.verb;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Sessions, SessionTest, testing::ValuesIn(SessionFiles()),
