@@ -34,8 +34,8 @@ absl::StatusOr<std::string> ServerAddress(absl::string_view text) {
   if (absl::StartsWith(text, "unix:") || absl::StartsWith(text, "dns:")) return std::string(text);
   const size_t colon = text.rfind(':');
   const size_t bracket = text.rfind(']');
-  const bool has_port = colon != absl::string_view::npos &&
-                        (bracket == absl::string_view::npos || colon > bracket);
+  const bool has_port =
+      colon != absl::string_view::npos && (bracket == absl::string_view::npos || colon > bracket);
   if (!has_port) return absl::StrCat(text, kDefaultPort);
   int port = 0;
   if (!absl::SimpleAtoi(text.substr(colon + 1), &port) || port < 1 || port > 65535) {
@@ -82,8 +82,9 @@ void AddCompletion(CommandTree& tree) {
   auto shell = std::make_shared<std::string>();
   tree.Verb("", "completion", "Print a completion script for the shell: bash or zsh")
       .Argument("SHELL", shell.get(), "bash or zsh")
-      .Note("bash: source <(crescendo completion bash), best in ~/.bashrc\n"
-            "zsh: source <(crescendo completion zsh), in ~/.zshrc behind compinit")
+      .Note(
+          "bash: source <(crescendo completion bash), best in ~/.bashrc\n"
+          "zsh: source <(crescendo completion zsh), in ~/.zshrc behind compinit")
       .Example("crescendo completion bash")
       .Example("crescendo completion zsh")
       .Run([&tree, shell](Context& context) {

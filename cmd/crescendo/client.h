@@ -20,9 +20,9 @@
 namespace crescendo::cli {
 
 struct ClientOptions {
-  std::string server;     // "127.0.0.1:7070", "unix:/run/crescendo.sock"
+  std::string server;                          // "127.0.0.1:7070", "unix:/run/crescendo.sock"
   absl::Duration timeout = absl::Seconds(10);  // Of each call that is not a stream.
-  std::string actor;      // Kept in the daemon's events. At most 100 printable ASCII characters.
+  std::string actor;  // Kept in the daemon's events. At most 100 printable ASCII characters.
 };
 
 class Client {
@@ -48,10 +48,9 @@ class Client {
 
   // A stream of answers, until it ends, fails, or `visit` returns false (then OK).
   template <typename Stub, typename Request, typename Response, typename Visit>
-  absl::Status Stream(
-      std::unique_ptr<grpc::ClientReader<Response>> (Stub::*method)(grpc::ClientContext*,
-                                                                    const Request&),
-      const Request& request, Visit visit) {
+  absl::Status Stream(std::unique_ptr<grpc::ClientReader<Response>> (Stub::*method)(
+                          grpc::ClientContext*, const Request&),
+                      const Request& request, Visit visit) {
     grpc::ClientContext call;
     Prepare(&call);
     const Interrupt::Guard guard(interrupt_, &call);

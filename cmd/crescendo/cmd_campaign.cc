@@ -224,7 +224,8 @@ void AddImport(CommandTree& tree, const std::shared_ptr<CampaignOptions>& option
   tree.Verb("campaign", "import", "Import recipients from a CSV or JSON Lines file")
       .Argument("CAMPAIGN", &o->import.campaign, "spring or campaigns/spring")
       .Argument("FILE", &o->import.file, "CSV with a header row, or JSON Lines")
-      .Option("--import-id", "ID", &o->import.import_id, "Default: from the file's name and content")
+      .Option("--import-id", "ID", &o->import.import_id,
+              "Default: from the file's name and content")
       .Choice("--format", "FORMAT", {"csv", "jsonl"}, &o->import.format,
               "Default: by the file's name")
       .Option("--chunk-size", "N", &o->import.chunk_size, 1,

@@ -51,8 +51,7 @@ std::string ReplyText(const v1::Delivery& delivery) {
 std::string ShortName(const std::string& name) {
   const size_t end = name.find('/', sizeof("campaigns"));
   if (end == std::string::npos) return name;
-  return absl::StrCat(name.substr(sizeof("campaigns"), end - sizeof("campaigns")), "/",
-                      IdOf(name));
+  return absl::StrCat(name.substr(sizeof("campaigns"), end - sizeof("campaigns")), "/", IdOf(name));
 }
 
 std::string LaneText(const v1::Delivery& delivery) {
@@ -89,9 +88,8 @@ absl::Status List(const DeliveryOptions& options, Context& context) {
                 absl::StrFormat("%.3f", delivery.score()),
                 absl::StrCat(delivery.attempts()),
                 LaneText(delivery),
-                delivery.has_next_attempt_time()
-                    ? TimeText(FromProto(delivery.next_attempt_time()))
-                    : "-",
+                delivery.has_next_attempt_time() ? TimeText(FromProto(delivery.next_attempt_time()))
+                                                 : "-",
                 ReplyText(delivery)};
       },
       {everything ? 0 : options.limit, "--all shows all, --state and --address narrow it down"});

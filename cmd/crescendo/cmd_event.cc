@@ -39,8 +39,7 @@ absl::StatusOr<v1::EventFilter> FilterOf(const EventOptions& options) {
     ASSIGN_OR_RETURN(*filter.mutable_plan(), PlanName(options.plan));
   }
   for (const std::string& type : options.types) {
-    filter.add_types(
-        static_cast<v1::Event::Type>(EnumNumber(v1::Event::Type_descriptor(), type)));
+    filter.add_types(static_cast<v1::Event::Type>(EnumNumber(v1::Event::Type_descriptor(), type)));
   }
   return filter;
 }
@@ -122,7 +121,8 @@ void AddEventCommands(CommandTree& tree) {
         .Option("--ip", "IP", &o->ip, "Only about this egress IP")
         .Option("--provider", "PROVIDER", &o->provider, "Only about this provider")
         .Option("--plan", "PLAN", &o->plan, "Only about this plan")
-        .Choices("--type", "TYPE", EnumChoices(v1::Event::Type_descriptor()), &o->types, "Only of this type, e.g. alert")
+        .Choices("--type", "TYPE", EnumChoices(v1::Event::Type_descriptor()), &o->types,
+                 "Only of this type, e.g. alert")
         .Option("--after", "EVENT", &o->after, "Only behind this one; 0: from the start");
     return command;
   };

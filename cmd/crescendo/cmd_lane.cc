@@ -101,6 +101,8 @@ void AddLaneCommands(CommandTree& tree) {
   tree.Verb("lane", "list", "List the lanes, and why each does no more")
       .OptionalArgument("IP", &o->ip, "Only those of this egress IP")
       .Option("--provider", "PROVIDER", &o->provider, "Only those to this provider")
+      .Note(
+          "SENT/CAP is today's; a cap in brackets is the IP's, where the lane has none of its own.")
       .Example("crescendo lane list")
       .Example("crescendo lane list mta1-a")
       .Run([options](Context& context) { return List(*options, context); });

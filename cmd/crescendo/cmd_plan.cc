@@ -216,14 +216,11 @@ absl::Status Days(const PlanOptions& options, Context& context) {
              {"DECISION", Column::kLeft},
              {"REASON", Column::kProse}}),
       [](const v1::PlanDay& day) -> std::vector<Cell> {
-        return {day.day(),
-                absl::StrCat(day.stage_index() + 1),
-                absl::StrCat(day.day_in_stage() + 1),
-                CountText(day.cap()),
+        return {day.day(), absl::StrCat(day.stage_index() + 1),
+                absl::StrCat(day.day_in_stage() + 1), CountText(day.cap()),
                 // Counted when the day is closed; plan progress shows today's.
                 day.decision() == v1::PlanDay::OPEN ? "-" : CountText(day.accepted()),
-                v1::PlanDay::Decision_Name(day.decision()),
-                day.reason()};
+                v1::PlanDay::Decision_Name(day.decision()), day.reason()};
       });
 }
 
@@ -263,15 +260,15 @@ void PrintProgress(Context& context, const v1::PlanProgress& progress) {
                {"DEFERRED", Column::kRight},
                {"WHY NOT MORE", Column::kProse}});
   for (const v1::Lane& lane : progress.lanes()) {
-    table.Add({IdOf(lane.name()),
-               {v1::Lane::State_Name(lane.state()), StyleOf(lane.state())},
-               SentOfCap(lane),
-               CountText(lane.queued()),
-               DeferredShare(lane.today()),
-               lane.wait().reason() == progress.wait().reason() &&
-                       lane.wait().reason() != v1::Wait::NONE
-                   ? "waits with the IP"
-                   : WhyNotMore(lane.wait(), now)});
+    table.Add(
+        {IdOf(lane.name()),
+         {v1::Lane::State_Name(lane.state()), StyleOf(lane.state())},
+         SentOfCap(lane),
+         CountText(lane.queued()),
+         DeferredShare(lane.today()),
+         lane.wait().reason() == progress.wait().reason() && lane.wait().reason() != v1::Wait::NONE
+             ? "waits with the IP"
+             : WhyNotMore(lane.wait(), now)});
   }
   if (!table.empty()) table.Print(context.streams);
 }
@@ -383,6 +380,8 @@ void AddPlanCommands(CommandTree& tree) {
        "crescendo plan resume warm-a");
   tree.Verb("plan", "progress", "Show how today goes, and why no more leaves now")
       .Argument("NAME", &o->name, "warm-a or plans/warm-a")
+      .Note(
+          "SENT/CAP is today's; a cap in brackets is the IP's, where the lane has none of its own.")
       .Example("crescendo plan progress warm-a")
       .Run([options](Context& context) { return Progress(*options, context); });
   tree.Verb("plan", "watch", "Show progress as it changes, until Ctrl-C")

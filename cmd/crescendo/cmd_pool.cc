@@ -70,7 +70,9 @@ absl::Status List(Context& context) {
       context, &Stub::ListPools, v1::ListPoolsRequest(),
       [](const auto& response) -> const auto& { return response.pools(); },
       Table({{"POOL", Column::kLeft}, {"IPS", Column::kProse}}),
-      [](const v1::Pool& pool) -> std::vector<Cell> { return {IdOf(pool.name()), Ips(pool)}; });
+      [](const v1::Pool& pool) -> std::vector<Cell> {
+        return {IdOf(pool.name()), Ips(pool)};
+      });
 }
 
 absl::Status AddIp(const std::string& text, v1::Pool* pool) {

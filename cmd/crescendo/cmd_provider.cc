@@ -36,15 +36,15 @@ void Print(Context& context, const v1::Provider& provider, const std::string& fo
   card.Add("PROVIDER", absl::StrCat(IdOf(provider.name()), " (", provider.display_name(), ")"));
   card.Add("FOUND BY", found_by);
   card.Add("MX HOSTS", absl::StrJoin(provider.mx_suffixes(), ", "));
-  card.Add("CONNECTIONS", absl::StrCat(provider.max_connections_per_ip(), " at once per IP, ",
-                                       CountText(provider.messages_per_connection()),
-                                       " messages each"));
+  card.Add("CONNECTIONS",
+           absl::StrCat(provider.max_connections_per_ip(), " at once per IP, ",
+                        CountText(provider.messages_per_connection()), " messages each"));
   card.Add("RATE PER IP", RateText(provider.lane_rate_per_hour()));
   card.Add("RATE OF ALL IPS", RateText(provider.provider_rate_per_hour()));
-  card.Add("WARMING CAP", provider.warming_daily_cap() > 0
-                              ? absl::StrCat(CountText(provider.warming_daily_cap()),
-                                             " a day and warming IP")
-                              : "no cap of its own");
+  card.Add("WARMING CAP",
+           provider.warming_daily_cap() > 0
+               ? absl::StrCat(CountText(provider.warming_daily_cap()), " a day and warming IP")
+               : "no cap of its own");
   card.Add("STOPS", absl::StrCat("rate limited ", WaitText(provider.rate_limit_stop()),
                                  ", blocked ", WaitText(provider.block_stop())));
   card.Add("TLS", v1::Provider::TlsPolicy_Name(provider.tls_policy()));

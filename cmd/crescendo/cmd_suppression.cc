@@ -37,9 +37,8 @@ absl::Status Show(Context& context, const v1::Suppression& suppression) {
 absl::Status Add(const SuppressionOptions& options, Context& context) {
   v1::CreateSuppressionRequest request;
   request.mutable_suppression()->set_address(options.address);
-  request.mutable_suppression()->set_reason(
-      static_cast<v1::Suppression::Reason>(EnumNumber(v1::Suppression::Reason_descriptor(),
-                                                      options.reason)));
+  request.mutable_suppression()->set_reason(static_cast<v1::Suppression::Reason>(
+      EnumNumber(v1::Suppression::Reason_descriptor(), options.reason)));
   request.mutable_suppression()->set_note(options.note);
   request.set_validate_only(options.dry_run);
   ASSIGN_OR_RETURN(const v1::Suppression suppression,

@@ -34,7 +34,8 @@ size_t EditDistance(absl::string_view a, absl::string_view b) {
 // "" when none is near.
 std::string Nearest(absl::string_view word, const std::vector<std::string>& known) {
   for (const std::string& candidate : known) {
-    if (EditDistance(word, candidate) <= 2) return absl::StrCat("; did you mean \"", candidate, "\"");
+    if (EditDistance(word, candidate) <= 2)
+      return absl::StrCat("; did you mean \"", candidate, "\"");
   }
   return "";
 }
@@ -165,13 +166,12 @@ Command& Command::Choices(const char* flags, const char* value_name,
     }
     return true;
   };
-  return Add(std::move(info), app_->add_option(flags, [read](const CLI::results_t& texts) {
-                                  return read(texts);
-                                })
-                                  ->type_size(1)
-                                  ->expected(1)
-                                  ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-                                  ->allow_extra_args(false));
+  return Add(std::move(info),
+             app_->add_option(flags, [read](const CLI::results_t& texts) { return read(texts); })
+                 ->type_size(1)
+                 ->expected(1)
+                 ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+                 ->allow_extra_args(false));
 }
 
 Command& Command::Flag(const char* flags, bool* value, const char* help) {

@@ -41,9 +41,14 @@ std::string BashChoices(const CommandInfo& command) {
 
 // Inside a zsh description: no brackets, quotes or colons.
 std::string ZshText(const std::string& text) {
-  return absl::StrReplaceAll(text,
-                             {{"'", ""}, {"[", "("}, {"]", ")"}, {":", " -"}, {"\"", ""}, {"`", ""},
-                              {"$", ""}, {"\\", ""}});
+  return absl::StrReplaceAll(text, {{"'", ""},
+                                    {"[", "("},
+                                    {"]", ")"},
+                                    {":", " -"},
+                                    {"\"", ""},
+                                    {"`", ""},
+                                    {"$", ""},
+                                    {"\\", ""}});
 }
 
 std::string ZshSpec(const OptionInfo& option) {
@@ -68,7 +73,8 @@ std::string BashCompletion(const CommandTree& tree) {
   const std::string global = absl::StrCat(absl::StrJoin(Flags(tree.global()), " "), " --help");
   std::vector<std::string> with_value;
   for (const OptionInfo& option : tree.global().options) {
-    if (!option.value.empty()) with_value.push_back(absl::StrReplaceAll(option.flags, {{",", "|"}}));
+    if (!option.value.empty())
+      with_value.push_back(absl::StrReplaceAll(option.flags, {{",", "|"}}));
   }
   // Options of every command may stand in front of the noun. A word with : or = in it is three.
   std::string out = absl::StrCat(

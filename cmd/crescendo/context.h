@@ -31,7 +31,8 @@ struct Context {
   const GlobalOptions& options;
   Client& client;
   Streams& streams;
-  const base::Clock& clock;  // For how long something took; never for what time it is at the daemon.
+  const base::Clock&
+      clock;  // For how long something took; never for what time it is at the daemon.
 };
 
 // Prints a message for programs, or has `print` print it for people. False when nobody reads on.

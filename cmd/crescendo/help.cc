@@ -23,7 +23,8 @@ std::string Wrapped(absl::string_view text, size_t indent) {
   size_t column = indent;
   for (const absl::string_view word : absl::StrSplit(text, ' ')) {
     const bool fits = column + 1 + DisplayWidth(word) <= kPageWidth;
-    if (!out.empty()) absl::StrAppend(&out, fits ? " " : "\n", fits ? "" : std::string(indent, ' '));
+    if (!out.empty())
+      absl::StrAppend(&out, fits ? " " : "\n", fits ? "" : std::string(indent, ' '));
     column = (out.empty() || !fits ? indent : column + 1) + DisplayWidth(word);
     absl::StrAppend(&out, word);
   }
@@ -41,8 +42,8 @@ std::string Columns(const Rows& rows) {
     absl::StrAppend(&out, "  ", label);
     const bool fits = label.size() <= width;
     const size_t blanks = fits ? width - label.size() + 2 : width + 4;
-    absl::StrAppend(&out, fits ? "" : "\n", std::string(blanks, ' '),
-                    Wrapped(text, width + 4), "\n");
+    absl::StrAppend(&out, fits ? "" : "\n", std::string(blanks, ' '), Wrapped(text, width + 4),
+                    "\n");
   }
   return out;
 }
@@ -84,8 +85,8 @@ std::string Examples(const std::vector<std::string>& examples) {
 }
 
 std::string Usage(const CommandInfo& command) {
-  std::string usage = absl::StrCat("crescendo ", command.noun, command.noun.empty() ? "" : " ",
-                                   command.verb);
+  std::string usage =
+      absl::StrCat("crescendo ", command.noun, command.noun.empty() ? "" : " ", command.verb);
   for (const ArgumentInfo& argument : command.arguments) {
     const std::string name = absl::StrCat(argument.name, argument.repeated ? " …" : "");
     absl::StrAppend(&usage, argument.required ? " " : " [", name, argument.required ? "" : "]");

@@ -120,8 +120,9 @@ absl::Status Import::ReadChunk(RecipientFile& file, Chunk* chunk) {
     if (read == RecipientFile::Read::kEnd) break;
     if (read == RecipientFile::Read::kBroken) {
       if (!options_.skip_invalid) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "line ", file.line(), ": ", fault, "; mend it and run this again, or give --skip-invalid"));
+        return absl::InvalidArgumentError(
+            absl::StrCat("line ", file.line(), ": ", fault,
+                         "; mend it and run this again, or give --skip-invalid"));
       }
       chunk->broken.emplace(file.line(), std::move(fault));
       continue;
@@ -188,9 +189,9 @@ absl::Status Import::Explained(absl::Status status, const Chunk& chunk) const {
       index >= chunk.lines.size()) {
     return status;
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("line ", chunk.lines[index], ": ", absl::StripPrefix(message.substr(end + 2), " "),
-                   "; mend it and run this again, or give --skip-invalid"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "line ", chunk.lines[index], ": ", absl::StripPrefix(message.substr(end + 2), " "),
+      "; mend it and run this again, or give --skip-invalid"));
 }
 
 absl::Status Import::Session(Retry& retry, bool* finished) {
@@ -307,9 +308,8 @@ absl::Status Import::Run() {
 absl::Status CheckFile(absl::string_view option, const std::string& path) {
   std::error_code error;
   const auto kind = std::filesystem::status(path, error).type();
-  const char* fault = kind == std::filesystem::file_type::not_found ? "no such file"
-                      : kind == std::filesystem::file_type::directory
-                          ? "is a folder; name a file"
+  const char* fault = kind == std::filesystem::file_type::not_found   ? "no such file"
+                      : kind == std::filesystem::file_type::directory ? "is a folder; name a file"
                       : kind != std::filesystem::file_type::regular
                           ? "is not a regular file; save the data to a file first"
                       : !std::ifstream(path) ? "cannot be read; see its permissions"

@@ -1,4 +1,5 @@
-// import.h: a file of recipients into a campaign, chunk by chunk, each acknowledged when it is durable.
+// import.h: a file of recipients into a campaign, chunk by chunk, each acknowledged when it is
+// durable.
 //
 // After a cut it goes on behind the last durable chunk: chunks are cut the same way each time, so
 // nobody is imported twice and nobody is left out.

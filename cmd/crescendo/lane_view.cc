@@ -75,7 +75,8 @@ Phrase PhraseOf(v1::Wait::Reason reason) {
 }
 
 std::string End(const Phrase& phrase, absl::Time until, std::optional<absl::Time> now) {
-  if (!now.has_value()) return absl::StrCat(phrase.by_token ? "next at " : "until ", TimeText(until));
+  if (!now.has_value())
+    return absl::StrCat(phrase.by_token ? "next at " : "until ", TimeText(until));
   // A wait that just ended, or ends within the second, is on its way out.
   if (until <= *now) return phrase.by_token ? "next token now" : "ending now";
   if (phrase.by_token) return absl::StrCat("next token in ", DurationText(until - *now));
@@ -124,8 +125,8 @@ std::string SentOfCap(const v1::Lane& lane) {
 }
 
 std::string DeferredShare(const v1::Ledger& ledger) {
-  return PercentText(ledger.deferred(), ledger.accepted() + ledger.refused() + ledger.in_doubt() +
-                                            ledger.deferred());
+  return PercentText(ledger.deferred(),
+                     ledger.accepted() + ledger.refused() + ledger.in_doubt() + ledger.deferred());
 }
 
 int64_t Remaining(int64_t cap, const v1::Ledger& ledger) {

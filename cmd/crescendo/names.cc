@@ -52,8 +52,8 @@ absl::StatusOr<std::string> Name(const Kind& kind, absl::string_view text) {
 }
 
 // A child in one argument ("p/c" or "parents/p/children/c") or in two.
-absl::StatusOr<std::string> ChildName(const Kind& parent, const Kind& child, absl::string_view first,
-                                      absl::string_view second) {
+absl::StatusOr<std::string> ChildName(const Kind& parent, const Kind& child,
+                                      absl::string_view first, absl::string_view second) {
   const std::string front = absl::StrCat(parent.collection, "/");
   if (second.empty()) {
     absl::string_view rest = first;

@@ -1,7 +1,8 @@
 // printable.h: text from elsewhere, made safe for a terminal.
 //
 // Reply texts come from any mail server in the world. A control sequence in one must not move the
-// operator's cursor, so controls, bytes that are not UTF-8 and direction marks are shown as escapes.
+// operator's cursor, so controls, bytes that are not UTF-8 and direction marks are shown as
+// escapes.
 //
 // Threads  pure functions.
 #pragma once

@@ -20,9 +20,9 @@ constexpr size_t kLongestRecord = 1 << 20;
 constexpr char kOverlong[] = "is longer than 1 MiB";
 
 // Columns that are not {{variables}}.
-constexpr absl::string_view kColumns[] = {"address",        "score",       "last_click_time",
-                                          "last_open_time", "subscribe_time",
-                                          "click_count",    "open_count"};
+constexpr absl::string_view kColumns[] = {"address",        "score",          "last_click_time",
+                                          "last_open_time", "subscribe_time", "click_count",
+                                          "open_count"};
 
 // The column's name as it is used. What the daemon would say of each line is said once here.
 absl::StatusOr<std::string> ColumnName(absl::string_view heading) {
@@ -39,9 +39,10 @@ absl::StatusOr<std::string> ColumnName(absl::string_view heading) {
   }
   for (const char c : name) {
     if (static_cast<unsigned char>(c) <= ' ') {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "line 1: the column \"", name, "\" has a blank or control in its name, which no "
-          "{{variable}} can have; write it with _"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("line 1: the column \"", name,
+                       "\" has a blank or control in its name, which no "
+                       "{{variable}} can have; write it with _"));
     }
   }
   return std::string(name);

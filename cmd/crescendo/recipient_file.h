@@ -1,4 +1,5 @@
-// recipient_file.h: recipients from CSV (RFC 4180) or JSON Lines, one at a time, in constant memory.
+// recipient_file.h: recipients from CSV (RFC 4180) or JSON Lines, one at a time, in constant
+// memory.
 //
 // CSV has a header row: `email` or `address`, score, last_click_time, last_open_time,
 // subscribe_time, click_count, open_count; every other column is a {{variable}}. A byte order mark
@@ -38,7 +39,8 @@ class RecipientFile {
  private:
   bool Line(std::string* line);
   bool Record(std::vector<std::string>* fields, std::string* fault);
-  absl::Status Fill(const std::string& column, const std::string& value, v1::RecipientInput* recipient);
+  absl::Status Fill(const std::string& column, const std::string& value,
+                    v1::RecipientInput* recipient);
 
   std::istream& in_;
   const Format format_;

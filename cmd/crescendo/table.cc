@@ -97,8 +97,8 @@ void Table::PrintRow(const Streams& streams, const std::vector<Cell>& row,
   size_t indent = 0;
   for (size_t i = 0; i + 1 < row.size(); ++i) {
     const std::string text = Cut(streams, row[i].text, widths[i]);
-    line += Paint(streams, row[i].style,
-                  Padded(text, widths[i], kinds_[i] == Column::kRight)) + std::string(kGap, ' ');
+    line += Paint(streams, row[i].style, Padded(text, widths[i], kinds_[i] == Column::kRight)) +
+            std::string(kGap, ' ');
     indent += widths[i] + kGap;
   }
   const size_t last = row.size() - 1;
@@ -138,7 +138,7 @@ void Card::Print(const Streams& streams) const {
   for (const auto& [label, value] : lines_) label_width = std::max(label_width, label.size());
   const size_t terminal = static_cast<size_t>(std::max(0, streams.width()));
   const size_t room = terminal > label_width + kGap + kMinProse ? terminal - label_width - kGap
-                                                                 : static_cast<size_t>(-1) / 2;
+                                                                : static_cast<size_t>(-1) / 2;
   for (const auto& [label, value] : lines_) {
     std::string front =
         Paint(streams, Style::kHeader, Padded(label, label_width, false)) + std::string(kGap, ' ');

@@ -22,8 +22,8 @@ enum class Column {
 };
 
 struct Cell {
-  Cell(absl::string_view text, Style style = Style::kPlain);  // NOLINT: a text is a cell.
-  Cell(const char* text) : Cell(absl::string_view(text)) {}   // NOLINT
+  Cell(absl::string_view text, Style style = Style::kPlain);        // NOLINT: a text is a cell.
+  Cell(const char* text) : Cell(absl::string_view(text)) {}         // NOLINT
   Cell(const std::string& text) : Cell(absl::string_view(text)) {}  // NOLINT
   std::string text;
   Style style;

@@ -104,9 +104,9 @@ absl::StatusOr<absl::Time> ParseTime(absl::string_view text) {
     return absl::FromUnixSeconds(seconds);
   }
   absl::Time time;
-  for (const char* format : {"%Y-%m-%d%ET%H:%M:%E*S%Ez", "%Y-%m-%d %H:%M:%E*S%Ez",
-                             "%Y-%m-%d%ET%H:%M:%E*S", "%Y-%m-%d %H:%M:%E*S", "%Y-%m-%d %H:%M",
-                             "%Y-%m-%d"}) {
+  for (const char* format :
+       {"%Y-%m-%d%ET%H:%M:%E*S%Ez", "%Y-%m-%d %H:%M:%E*S%Ez", "%Y-%m-%d%ET%H:%M:%E*S",
+        "%Y-%m-%d %H:%M:%E*S", "%Y-%m-%d %H:%M", "%Y-%m-%d"}) {
     if (!absl::ParseTime(format, trimmed, absl::UTCTimeZone(), &time, nullptr)) continue;
     if (time < absl::FromUnixSeconds(kMinSeconds) || time > absl::FromUnixSeconds(kMaxSeconds)) {
       return BadTime(text);

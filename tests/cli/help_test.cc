@@ -1,4 +1,5 @@
-// Every help page, and every example on one: it is run against a daemon where what it needs is there.
+// Every help page, and every example on one: it is run against a daemon where what it needs is
+// there.
 #include <memory>
 #include <thread>
 
@@ -133,8 +134,7 @@ TEST(Help, NoLineIsTooWideForATerminal) {
   CommandTree tree;
   AddAllCommands(tree, &texts);
   for (const CommandInfo& command : tree.commands()) {
-    for (const absl::string_view line :
-         absl::StrSplit(CommandHelp(tree, command), '\n')) {
+    for (const absl::string_view line : absl::StrSplit(CommandHelp(tree, command), '\n')) {
       // An example is one line, to be copied.
       if (absl::StartsWith(line, "  crescendo ")) continue;
       EXPECT_LE(DisplayWidth(line), 80u) << line;

@@ -49,8 +49,9 @@ class ImportTest : public testing::Test {
 };
 
 std::string Counts(int before, int added, int duplicates, int rejected) {
-  return absl::StrCat("\"stored_before\":", before, ",\"added\":", added, ",\"duplicates\":",
-                      duplicates, ",\"suppressed\":0,\"rejected\":", rejected, "}");
+  return absl::StrCat("\"stored_before\":", before, ",\"added\":", added,
+                      ",\"duplicates\":", duplicates, ",\"suppressed\":0,\"rejected\":", rejected,
+                      "}");
 }
 
 TEST_F(ImportTest, TakesWhatSpreadsheetsAndProgramsWrite) {
@@ -63,17 +64,23 @@ TEST_F(ImportTest, TakesWhatSpreadsheetsAndProgramsWrite) {
   };
   const std::vector<Case> cases = {
       {"plain", "email,score\na1@gmail.com,0.5\na2@gmail.com,1\n", 2},
-      {"CRLF, a byte order mark, no end of line", "\xef\xbb\xbf" "email,score\r\nb1@gmail.com,0.5", 1},
+      {"CRLF, a byte order mark, no end of line",
+       "\xef\xbb\xbf"
+       "email,score\r\nb1@gmail.com,0.5",
+       1},
       {"empty lines", "\n\nemail\n\nc1@gmail.com\n\n\nc2@gmail.com\n\n", 2},
-      {"quotes, a comma and a line end within", "email,city\n\"d1@gmail.com\",\"Bern, \"\"x\"\"\nCH\"\n", 1},
+      {"quotes, a comma and a line end within",
+       "email,city\n\"d1@gmail.com\",\"Bern, \"\"x\"\"\nCH\"\n", 1},
       {"blanks around names, any case", " Email , SCORE \ne1@gmail.com,0.25\n", 1},
       {"every column",
        "address,last_click_time,last_open_time,subscribe_time,click_count,open_count,first_name\n"
        "f1@gmail.com,2025-12-01T10:00:00Z,2025-12-01,1764547200,3,4,Fay\nf2@gmail.com,,,,,,\n",
        2},
       {"a semicolon within a field", "email,tags\ng1@gmail.com,a;b\n", 1},
-      {"JSON Lines by the name", "{\"address\":\"h1@gmail.com\",\"score\":0.5}\r\n\n"
-       "{\"address\":\"h2@gmail.com\",\"signals\":{\"click_count\":2},\"variables\":{\"x\":\"1\"}}\n",
+      {"JSON Lines by the name",
+       "{\"address\":\"h1@gmail.com\",\"score\":0.5}\r\n\n"
+       "{\"address\":\"h2@gmail.com\",\"signals\":{\"click_count\":2},\"variables\":{\"x\":\"1\"}}"
+       "\n",
        2, "", "list.jsonl"},
       {"JSON Lines by the option", "{\"address\":\"i1@gmail.com\"}\n", 1, "--format jsonl"},
       {"a header alone", "email,score\n", 0},
@@ -102,9 +109,14 @@ TEST_F(ImportTest, RefusesAFileWithoutUsableColumns) {
       {"no header", "ann@gmail.com,0.5\n", "line 1: no column is named email or address"},
       {"twice the same", "email,address\n", "line 1: two columns are named address; remove one"},
       {"a column without a name", "email,,score\n", "line 1: a column has no name"},
-      {"a blank in a variable", "email,first name\n", "line 1: the column \"first name\" has a blank"},
+      {"a blank in a variable", "email,first name\n",
+       "line 1: the column \"first name\" has a blank"},
       {"Latin-1", "email,pr\xe9nom\n", "line 1: the header is not UTF-8"},
-      {"UTF-16", std::string("\xff\xfe" "e\0m\0a\0i\0l\0\n\0", 14), "line 1: the header is not UTF-8"},
+      {"UTF-16",
+       std::string("\xff\xfe"
+                   "e\0m\0a\0i\0l\0\n\0",
+                   14),
+       "line 1: the header is not UTF-8"},
       {"a quote without end", "\"email\nann@gmail.com\n", "line 1: a quote does not end"},
   };
   for (const Case& c : cases) {
@@ -130,7 +142,8 @@ std::vector<BrokenLine> BrokenLines() {
       {"no @", "ann,0.5,,,", "address \"ann\" has no @"},
       {"a blank in it", "an n@gmail.com,0.5,,,", "forbidden byte 0x20"},
       {"a line end in it", "\"ann\n@gmail.com\",0.5,,,", "forbidden byte 0x0a"},
-      {"a NUL in it", std::string("an\0n@gmail.com,0.5,,,", sizeof("an\0n@gmail.com,0.5,,,") - 1), "forbidden byte 0x00"},
+      {"a NUL in it", std::string("an\0n@gmail.com,0.5,,,", sizeof("an\0n@gmail.com,0.5,,,") - 1),
+       "forbidden byte 0x00"},
       {"over-long before the @", std::string(65, 'a') + "@gmail.com,0.5,,,", "at most 64"},
       {"over-long behind it", "ann@" + std::string(256, 'a') + ".com,0.5,,,", "at most"},
       {"NaN", "ann@gmail.com,NaN,,,", "score is nan; it must be 0 to 1"},
@@ -157,8 +170,9 @@ TEST_F(ImportTest, ABrokenLineStopsItUnlessItMayBeSkipped) {
                                              "\ny", number, "@gmail.com,1,,,\n");
     const Ran stopped = Import(content);
     EXPECT_EQ(stopped.code, 1);
-    EXPECT_THAT(stopped.err, AllOf(StartsWith("crescendo: line 3: "), HasSubstr(c.error),
-                                   HasSubstr("mend it and run this again, or give --skip-invalid")));
+    EXPECT_THAT(stopped.err,
+                AllOf(StartsWith("crescendo: line 3: "), HasSubstr(c.error),
+                      HasSubstr("mend it and run this again, or give --skip-invalid")));
     EXPECT_THAT(stopped.out, IsEmpty());
 
     const Ran went_on = Import(content, "--skip-invalid");
@@ -232,6 +246,31 @@ TEST_F(ImportTest, GoesOnByItselfWhenTheServerComesBack) {
   EXPECT_EQ(Stored().size(), 100u);
 }
 
+// A chunk whose answer was lost is sent again, and answered as then.
+TEST_F(ImportTest, AChunkThatWasStoredUnseenCountsOnce) {
+  WorkingFolder::Write("list.csv", Recipients(100));
+  const std::string command = "crescendo campaign import spring list.csv --chunk-size 10";
+  ProgramOptions options{.terminal = true};
+  bool cut = false;
+  options.on_err = [&](const std::string& so_far) {
+    if (cut || Count(so_far, " rows, ") < 4) return;
+    cut = true;
+    world_.StopServer();
+    world_.StartServer();
+    // What the cut took from the first run's eyes: the fifth chunk is stored.
+    Interrupt interrupt;
+    ProgramOptions other{.terminal = true, .interrupt = &interrupt};
+    other.on_err = [&](const std::string&) { interrupt.Trigger(); };
+    EXPECT_EQ(Run(command, other).code, 130);
+    EXPECT_EQ(Stored().size(), 50u);
+  };
+  const Ran ran = Run(command, options);
+  EXPECT_TRUE(cut);
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("ADDED       100\n"), HasSubstr("DUPLICATES  0\n")));
+  EXPECT_EQ(Stored().size(), 100u);
+}
+
 TEST_F(ImportTest, TheSameCommandGoesOnBehindACut) {
   WorkingFolder::Write("list.csv", Recipients(100));
   ProgramOptions options{.terminal = true};
@@ -285,14 +324,15 @@ TEST_F(ImportTest, CtrlCSaysWhereItStopped) {
 
 TEST_F(ImportTest, TheProgressBarIsForTerminalsOnly) {
   WorkingFolder::Write("list.csv", Recipients(30));
-  const Ran shown = Run("crescendo campaign import spring list.csv --chunk-size 10",
-                        {.terminal = true});
+  const Ran shown =
+      Run("crescendo campaign import spring list.csv --chunk-size 10", {.terminal = true});
   EXPECT_THAT(shown.err, HasSubstr("\r[############################] 30 rows, "));
   EXPECT_THAT(shown.out, Not(HasSubstr("\r")));
   EXPECT_THAT(Run("crescendo campaign import spring list.csv --chunk-size 10").err, IsEmpty());
-  EXPECT_THAT(Run("crescendo campaign import spring list.csv --chunk-size 10 -o json",
-                  {.terminal = true}).err,
-              IsEmpty());
+  EXPECT_THAT(
+      Run("crescendo campaign import spring list.csv --chunk-size 10 -o json", {.terminal = true})
+          .err,
+      IsEmpty());
 }
 
 // Many large rows make small chunks; a chunk of 4 MiB would be refused.

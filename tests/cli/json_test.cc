@@ -46,9 +46,7 @@ class JsonTest : public testing::Test {
     world_.Advance(absl::Hours(1));
   }
 
-  Ran Run(const std::string& line) {
-    return RunProgram(world_.address(), "crescendo " + line);
-  }
+  Ran Run(const std::string& line) { return RunProgram(world_.address(), "crescendo " + line); }
 
   // What the command prints, against what the method answers.
   template <typename Service, typename Request, typename Response>
@@ -110,8 +108,8 @@ TEST_F(JsonTest, OneMessageEqualsTheApis) {
       "pool get main", &v1::PoolService::Stub::GetPool, Named<v1::GetPoolRequest>("pools/main"),
       Itself<v1::Pool>);
   Compare<v1::PlanService::Stub, v1::GetPlanRequest, v1::Plan>(
-      "plan get warm-a", &v1::PlanService::Stub::GetPlan,
-      Named<v1::GetPlanRequest>("plans/warm-a"), Itself<v1::Plan>);
+      "plan get warm-a", &v1::PlanService::Stub::GetPlan, Named<v1::GetPlanRequest>("plans/warm-a"),
+      Itself<v1::Plan>);
   Compare<v1::PlanService::Stub, v1::GetPlanProgressRequest, v1::PlanProgress>(
       "plan progress warm-a", &v1::PlanService::Stub::GetPlanProgress,
       Named<v1::GetPlanProgressRequest>("plans/warm-a"), Itself<v1::PlanProgress>);
@@ -151,7 +149,7 @@ std::function<std::vector<const Message*>(const Response&)> Each(Items items) {
 }
 
 // Picks the accessor of the repeated field that is const.
-#define CRESCENDO_ITEMS(Response, field)                                       \
+#define CRESCENDO_ITEMS(Response, field)                                                 \
   Each<v1::Response>(static_cast<decltype(std::declval<const v1::Response&>().field()) ( \
                          v1::Response::*)() const>(&v1::Response::field))
 

@@ -21,7 +21,7 @@ struct ProgramOptions {
   bool colour = false;
   int width = 0;
   // Called after each piece of output with all there is so far.
-  std::function<void(const std::string& so_far)> on_out, on_err;
+  std::function<void(const std::string&so_far)> on_out, on_err;
   Interrupt* interrupt = nullptr;
   std::vector<std::pair<std::string, std::string>> environment;
 };

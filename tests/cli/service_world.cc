@@ -48,8 +48,8 @@ smtp::StaticRoutes Routes() {
 
 // Reading them takes a while, and nothing changes them.
 const providers::ProviderData& Providers() {
-  static const auto* const kData = new absl::StatusOr<providers::ProviderData>(
-      providers::LoadProviders(""));
+  static const auto* const kData =
+      new absl::StatusOr<providers::ProviderData>(providers::LoadProviders(""));
   CRESCENDO_CHECK(kData->ok());
   return **kData;
 }

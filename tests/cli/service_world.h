@@ -1,8 +1,9 @@
-// service_world.h: a whole service in this process: the real gRPC server, engine, shard and provider
-// data over the memory store, a clock moved by hand, and receivers that answer at once.
+// service_world.h: a whole service in this process: the real gRPC server, engine, shard and
+// provider data over the memory store, a clock moved by hand, and receivers that answer at once.
 //
 // A recipient's local part says what its receiver answers: full… 452 4.2.2, unknown… 550 5.1.1,
-// anything else 250; a dialogue that was deferred keeps no transcript. Routes: gmail.com, yahoo.com and example.com; no other domain has one.
+// anything else 250; a dialogue that was deferred keeps no transcript. Routes: gmail.com, yahoo.com
+// and example.com; no other domain has one.
 //
 // Threads  one thread owns it; gRPC's own threads call the engine, which a further thread turns.
 #pragma once

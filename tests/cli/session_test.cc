@@ -1,6 +1,7 @@
 // Whole sessions as an operator types them: sessions/*.txt hold commands with what they print.
 //
-//   $ crescendo …    runs; its output follows, then lines "! " of standard error, then "? CODE" unless 0
+//   $ crescendo …    runs; its output follows, then lines "! " of standard error, then "? CODE"
+//   unless 0
 //   @ file NAME      the lines that begin with "|" are written to it
 //   @ advance 1h     time passes at the daemon
 //   # …              says why
@@ -18,6 +19,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "cmd/crescendo/cli.h"
 #include "gtest/gtest.h"
 #include "tests/cli/program.h"
 #include "tests/cli/service_world.h"
@@ -63,11 +65,11 @@ class Session {
   void Command(const std::string& line) {
     absl::StrAppend(&played_, line, "\n");
     const Ran ran = RunProgram(world_.address(), line.substr(2));
-    absl::StrAppend(&played_,
-                    absl::StrReplaceAll(
-                        absl::StrCat(Marked("", ran.out), Marked("! ", ran.err),
-                                     ran.code == 0 ? "" : absl::StrCat("? ", ran.code, "\n")),
-                        {{world_.address(), "SERVER"}}));
+    absl::StrAppend(
+        &played_,
+        absl::StrReplaceAll(absl::StrCat(Marked("", ran.out), Marked("! ", ran.err),
+                                         ran.code == 0 ? "" : absl::StrCat("? ", ran.code, "\n")),
+                            {{world_.address(), "SERVER"}}));
     writing_ = false;
   }
 
@@ -114,6 +116,23 @@ TEST_P(SessionTest, PrintsWhatItsFileHolds) {
     return;
   }
   EXPECT_EQ(played, wanted);
+}
+
+// All but those that go on (watch_test.cc) and the script for the shell (completion_test.cc).
+TEST(Sessions, EveryVerbIsPlayed) {
+  std::string all;
+  for (const std::string& name : SessionFiles()) {
+    all += ReadFile(absl::StrCat(CRESCENDO_SOURCE_DIR, "/tests/cli/sessions/", name, ".txt"));
+  }
+  GlobalTexts texts;
+  CommandTree tree;
+  AddAllCommands(tree, &texts);
+  for (const CommandInfo& command : tree.commands()) {
+    if (command.noun.empty() || command.verb == "watch" || command.verb == "stream") continue;
+    EXPECT_TRUE(
+        absl::StrContains(all, absl::StrCat("\n$ crescendo ", command.noun, " ", command.verb)))
+        << command.noun << " " << command.verb;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Sessions, SessionTest, testing::ValuesIn(SessionFiles()),

@@ -71,8 +71,9 @@ TEST_F(WatchTest, APlanIsPrintedAgainAndAgainElsewhere) {
 TEST_F(WatchTest, EventsComeAsTheyHappen) {
   const Ran ran = Watch("event stream --after 0", "ben@gmail.com");
   EXPECT_EQ(ran.code, 130);
-  EXPECT_THAT(ran.out, AllOf(StartsWith("2026-01-01 08:00:00Z  CREATED  mta1-a: egress IP created\n"),
-                             HasSubstr("ACCEPTED  mta1-a gmail ann@gmail.com: 250 2.0.0 OK\n")));
+  EXPECT_THAT(ran.out,
+              AllOf(StartsWith("2026-01-01 08:00:00Z  CREATED  mta1-a: egress IP created\n"),
+                    HasSubstr("ACCEPTED  mta1-a gmail ann@gmail.com: 250 2.0.0 OK\n")));
 }
 
 // It says so, with exit code 3 once the daemon stays away: a log that ends must not look whole.
@@ -85,8 +86,8 @@ TEST_F(WatchTest, AServerThatGoesAwayIsAnError) {
     options.on_out = [&](const std::string&) {
       if (!std::exchange(stopped, true)) stopper = std::thread([this] { world_.StopServer(); });
     };
-    const Ran ran = RunProgram(
-        world_.address(), absl::StrCat("crescendo ", line, " --retry-limit 1ms"), options);
+    const Ran ran = RunProgram(world_.address(),
+                               absl::StrCat("crescendo ", line, " --retry-limit 1ms"), options);
     stopper.join();
     EXPECT_EQ(ran.code, 3);
     EXPECT_THAT(ran.err, AllOf(HasSubstr("crescendo: c"), Not(HasSubstr("interrupted"))));
@@ -106,8 +107,7 @@ TEST_F(WatchTest, EventsGoOnBehindARestartWithoutGapOrRepeat) {
     }
     if (absl::StrContains(so_far, "ben@gmail.com")) interrupt.Trigger();
   };
-  const Ran ran =
-      RunProgram(world_.address(), "crescendo event stream --after 0 -o json", options);
+  const Ran ran = RunProgram(world_.address(), "crescendo event stream --after 0 -o json", options);
   EXPECT_EQ(ran.code, 130);
   EXPECT_THAT(ran.err, HasSubstr("going on behind event "));
   int number = 0;
