@@ -372,15 +372,15 @@ void Engine::Impl::ChangePlan(PlanId id, PlanVerb verb, int64_t revision, Reques
   Event event = AuditEvent(move->event, request, request.reason);
   Describe(event, plan);
   CommitPut<Plan>(ports::Put<Plan>{std::move(plan), {}, {std::move(event)}}, {},
-            [this, id, verb, revision, request, tries,
-             done = std::move(done)](absl::StatusOr<Plan> stored) mutable {
-              const bool met = absl::IsAborted(stored.status()) && revision == 0;
-              if (!met || tries >= kMostTries) return done(std::move(stored));
-              PostTask([this, id, verb, request = std::move(request), tries,
-                        done = std::move(done)]() mutable {
-                ChangePlan(id, verb, 0, std::move(request), std::move(done), tries + 1);
-              });
-            });
+                  [this, id, verb, revision, request, tries,
+                   done = std::move(done)](absl::StatusOr<Plan> stored) mutable {
+                    const bool met = absl::IsAborted(stored.status()) && revision == 0;
+                    if (!met || tries >= kMostTries) return done(std::move(stored));
+                    PostTask([this, id, verb, request = std::move(request), tries,
+                              done = std::move(done)]() mutable {
+                      ChangePlan(id, verb, 0, std::move(request), std::move(done), tries + 1);
+                    });
+                  });
 }
 
 void Engine::Impl::ChangeCampaign(CampaignId id, CampaignVerb verb, int64_t revision,
@@ -400,16 +400,17 @@ void Engine::Impl::ChangeCampaign(CampaignId id, CampaignVerb verb, int64_t revi
   Describe(event, campaign);
   std::vector<ports::Write> extra;
   if (verb == CampaignVerb::kCancel) extra.push_back(ports::CancelDeliveries{id, now()});
-  CommitPut<Campaign>(ports::Put<Campaign>{std::move(campaign), {}, {std::move(event)}}, std::move(extra),
-            [this, id, verb, revision, request, tries,
-             done = std::move(done)](absl::StatusOr<Campaign> stored) mutable {
-              const bool met = absl::IsAborted(stored.status()) && revision == 0;
-              if (!met || tries >= kMostTries) return done(std::move(stored));
-              PostTask([this, id, verb, request = std::move(request), tries,
-                        done = std::move(done)]() mutable {
-                ChangeCampaign(id, verb, 0, std::move(request), std::move(done), tries + 1);
-              });
-            });
+  CommitPut<Campaign>(
+      ports::Put<Campaign>{std::move(campaign), {}, {std::move(event)}}, std::move(extra),
+      [this, id, verb, revision, request, tries,
+       done = std::move(done)](absl::StatusOr<Campaign> stored) mutable {
+        const bool met = absl::IsAborted(stored.status()) && revision == 0;
+        if (!met || tries >= kMostTries) return done(std::move(stored));
+        PostTask([this, id, verb, request = std::move(request), tries,
+                  done = std::move(done)]() mutable {
+          ChangeCampaign(id, verb, 0, std::move(request), std::move(done), tries + 1);
+        });
+      });
 }
 
 void Engine::Impl::ChangeLane(Lane lane, LaneVerb verb, Request request,

@@ -31,7 +31,8 @@ Request Chunk(int64_t number, const std::vector<std::string>& addresses) {
 // The caller's end of a stream.
 class Import {
  public:
-  explicit Import(Campaigns& stub, const std::string& header = "", gpr_timespec* deadline = nullptr) {
+  explicit Import(Campaigns& stub, const std::string& header = "",
+                  gpr_timespec* deadline = nullptr) {
     if (deadline != nullptr) context_.set_deadline(*deadline);
     stream_ = stub.ImportRecipients(&context_);
     if (header != "none") {
@@ -159,14 +160,16 @@ TEST_F(ImportTest, AfterAnErrorNothingMoreOfTheStreamIsStored) {
 TEST_F(ImportTest, ACutConnectionIsResumedWithNobodyDoubled) {
   constexpr int kChunks = 30;
   const auto chunk = [](int64_t number) {
-    return Chunk(number, {absl::StrCat("u", number, "@x.test"), absl::StrCat("v", number, "@x.test")});
+    return Chunk(number,
+                 {absl::StrCat("u", number, "@x.test"), absl::StrCat("v", number, "@x.test")});
   };
   int streams = 0;
   // Each stream is cut with some answers unread and some chunks perhaps not taken.
   for (int64_t last = 0; last < kChunks; last = LastChunk(), ++streams) {
     ASSERT_LT(streams, 2 * kChunks);
     Import import(stub());
-    for (int64_t i = last + 1; i <= std::min<int64_t>(last + 5, kChunks); ++i) import.Send(chunk(i));
+    for (int64_t i = last + 1; i <= std::min<int64_t>(last + 5, kChunks); ++i)
+      import.Send(chunk(i));
     EXPECT_EQ(import.Read()->number(), last + 1);
     import.Cut();
     EXPECT_EQ(import.Finish().code(), StatusCode::kCancelled);
@@ -284,19 +287,28 @@ TEST_F(ImportTest, WhatDoesNotBeginWithOneHeaderIsRefused) {
   const std::string header = "header { campaign: 'campaigns/spring' import_id: 'list' }";
   for (const Case& c :
        {Case{"nothing at all", {}, StatusCode::kInvalidArgument, "header is missing"},
-        Case{"a chunk first", {"chunk { number: 1 }"}, StatusCode::kInvalidArgument,
+        Case{"a chunk first",
+             {"chunk { number: 1 }"},
+             StatusCode::kInvalidArgument,
              "header is missing; send it first"},
         Case{"two headers", {header, header}, StatusCode::kInvalidArgument, "a second time"},
         Case{"an empty message", {header, ""}, StatusCode::kInvalidArgument, "part is not set"},
-        Case{"no import id", {"header { campaign: 'campaigns/spring' }"},
-             StatusCode::kInvalidArgument, "header.import_id is empty"},
+        Case{"no import id",
+             {"header { campaign: 'campaigns/spring' }"},
+             StatusCode::kInvalidArgument,
+             "header.import_id is empty"},
         Case{"an import id with a slash",
              {"header { campaign: 'campaigns/spring' import_id: 'a/b' }"},
-             StatusCode::kInvalidArgument, "header.import_id may hold only"},
-        Case{"a broken campaign", {"header { campaign: 'spring' import_id: 'list' }"},
-             StatusCode::kInvalidArgument, "header.campaign is \"spring\"; its format is"},
-        Case{"an unknown campaign", {"header { campaign: 'campaigns/none' import_id: 'list' }"},
-             StatusCode::kNotFound, "none"}}) {
+             StatusCode::kInvalidArgument,
+             "header.import_id may hold only"},
+        Case{"a broken campaign",
+             {"header { campaign: 'spring' import_id: 'list' }"},
+             StatusCode::kInvalidArgument,
+             "header.campaign is \"spring\"; its format is"},
+        Case{"an unknown campaign",
+             {"header { campaign: 'campaigns/none' import_id: 'list' }"},
+             StatusCode::kNotFound,
+             "none"}}) {
     SCOPED_TRACE(c.name);
     Import import(stub(), "none");
     for (const std::string& message : c.messages) import.Send(Parse<Request>(message));
@@ -323,8 +335,8 @@ TEST_F(ImportTest, ACallerThatClosesItsHalfEarlyIsStillAnswered) {
 
 TEST_F(ImportTest, ADeadlineEndsItAndItResumes) {
   rig_.store.Hold(true);
-  gpr_timespec deadline = gpr_time_add(gpr_now(GPR_CLOCK_REALTIME),
-                                       gpr_time_from_millis(100, GPR_TIMESPAN));
+  gpr_timespec deadline =
+      gpr_time_add(gpr_now(GPR_CLOCK_REALTIME), gpr_time_from_millis(100, GPR_TIMESPAN));
   {
     Import import(stub(), "", &deadline);
     import.Send(Chunk(1, {"a@x.test"}));
@@ -340,7 +352,8 @@ TEST_F(ImportTest, ADeadlineEndsItAndItResumes) {
 TEST_F(ImportTest, AFullDiskRefusesAndTheImportGoesOnWhenThereIsRoom) {
   ASSERT_TRUE(SendOne(Chunk(1, {"a@x.test"})).ok());
   rig_.store.FailCommits(absl::ResourceExhaustedError("disk full"));
-  EXPECT_THAT(SendOne(Chunk(2, {"b@x.test"})), FailsWith(StatusCode::kResourceExhausted, "chunk 2"));
+  EXPECT_THAT(SendOne(Chunk(2, {"b@x.test"})),
+              FailsWith(StatusCode::kResourceExhausted, "chunk 2"));
   rig_.store.Heal();
   EXPECT_EQ(SendOne(Chunk(2, {"b@x.test"}))->added(), 1);
   EXPECT_EQ(Total(), 2);
@@ -354,13 +367,15 @@ TEST_F(ImportTest, NothingIsImportedIntoACancelledCampaign) {
   EXPECT_THAT(SendOne(Chunk(2, {"b@x.test"})),
               FailsWith(StatusCode::kFailedPrecondition, "CANCELLED"));
   open.Send(Chunk(2, {"b@x.test"}));
-  EXPECT_EQ(open.Finish().code(), StatusCode::kFailedPrecondition) << "nor by a stream that is open";
+  EXPECT_EQ(open.Finish().code(), StatusCode::kFailedPrecondition)
+      << "nor by a stream that is open";
   EXPECT_EQ(Total(), 1);
 }
 
 TEST_F(ImportTest, ADryRunChecksAndStoresNothing) {
   const std::string before = Everything();
-  const auto answer = SendOne(Chunk(1, {"a@x.test", "b"}), "validate_only: true skip_invalid: true");
+  const auto answer =
+      SendOne(Chunk(1, {"a@x.test", "b"}), "validate_only: true skip_invalid: true");
   ASSERT_TRUE(answer.ok()) << answer.status();
   EXPECT_EQ(answer->added(), 1);
   EXPECT_THAT(answer->rejected(), SizeIs(1));

@@ -21,14 +21,16 @@ class PagingTest : public ServiceTest {
     for (int i = 0; i < 5; ++i) {
       const std::string id = absl::StrCat("n", i);
       ASSERT_TRUE(Ask(&EgressIps::CreateEgressIp,
-                      absl::StrCat("egress_ip_id: '", id, "' egress_ip { address: '192.0.2.", 50 + i,
-                                   "' ehlo_name: 'a.example' }"))
+                      absl::StrCat("egress_ip_id: '", id, "' egress_ip { address: '192.0.2.",
+                                   50 + i, "' ehlo_name: 'a.example' }"))
                       .ok());
-      ASSERT_TRUE(Ask(&Pools::CreatePool, absl::StrCat("pool_id: '", id,
-                                                       "' pool { egress_ips: 'egressIps/", id, "' }"))
+      ASSERT_TRUE(Ask(&Pools::CreatePool,
+                      absl::StrCat("pool_id: '", id, "' pool { egress_ips: 'egressIps/", id, "' }"))
                       .ok());
-      ASSERT_TRUE(Ask(&Plans::CreatePlan, absl::StrCat("plan_id: '", id, "' target: 9 plan { "
-                                                       "egress_ip: 'egressIps/", id, "' }"))
+      ASSERT_TRUE(Ask(&Plans::CreatePlan, absl::StrCat("plan_id: '", id,
+                                                       "' target: 9 plan { "
+                                                       "egress_ip: 'egressIps/",
+                                                       id, "' }"))
                       .ok());
       ASSERT_TRUE(Ask(&Suppressions::CreateSuppression,
                       absl::StrCat("suppression { address: '", id, "@b.example' }"))
@@ -37,14 +39,14 @@ class PagingTest : public ServiceTest {
           Ask(&Lanes::PauseLane, absl::StrCat("name: 'egressIps/", id, "/lanes/gmail'")).ok());
       MakeCampaign(id);
     }
-    ASSERT_TRUE(rig_.Import("n0", 1, {"a@x.test", "b@x.test", "c@x.test", "d@x.test", "e@x.test"})
-                    .ok());
+    ASSERT_TRUE(
+        rig_.Import("n0", 1, {"a@x.test", "b@x.test", "c@x.test", "d@x.test", "e@x.test"}).ok());
   }
   // A list method, its request but the page, and the entries' field.
   template <class Method, class Entries>
   std::function<absl::StatusOr<Page>(const std::string&)> Lister(Method method,
-                                                                const std::string& request,
-                                                                Entries entries) {
+                                                                 const std::string& request,
+                                                                 Entries entries) {
     return [=, this](const std::string& page) -> absl::StatusOr<Page> {
       const auto answer = Ask(method, absl::StrCat(request, " ", page));
       if (!answer.ok()) return answer.status();
@@ -77,8 +79,7 @@ TEST_F(PagingTest, EveryListGivesEachEntryOnceInOrder) {
        Lister(&Providers::ListProviders, "", [](const auto& a) { return a.providers(); })},
       {"deliveries", Lister(&Deliveries::ListDeliveries, "parent: 'campaigns/n0'",
                             [](const auto& a) { return a.deliveries(); })},
-      {"events", Lister(&Events::ListEvents, "", [](const auto& a) { return a.events(); }),
-       false}};
+      {"events", Lister(&Events::ListEvents, "", [](const auto& a) { return a.events(); }), false}};
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
     const auto all = c.list("page_size: 1000");
@@ -127,10 +128,8 @@ TEST_F(PagingTest, ATokenIsGoodForItsFilterAlone) {
 
 TEST_F(PagingTest, AnEntryThatComesOrGoesBetweenPagesMovesNoOther) {
   const auto first = Ask(&Suppressions::ListSuppressions, "page_size: 2");
-  ASSERT_TRUE(
-      Ask(&Suppressions::DeleteSuppression, "name: 'suppressions/n1@b.example'").ok());
-  ASSERT_TRUE(
-      Ask(&Suppressions::CreateSuppression, "suppression { address: 'a@b.example' }").ok());
+  ASSERT_TRUE(Ask(&Suppressions::DeleteSuppression, "name: 'suppressions/n1@b.example'").ok());
+  ASSERT_TRUE(Ask(&Suppressions::CreateSuppression, "suppression { address: 'a@b.example' }").ok());
   const auto second =
       Ask(&Suppressions::ListSuppressions,
           absl::StrCat("page_size: 2 page_token: '", first->next_page_token(), "'"));

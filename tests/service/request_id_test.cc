@@ -82,19 +82,18 @@ TEST_F(RequestIdTest, APoolWhoseMemberHasMovedOn) {
   ASSERT_TRUE(Ask(&EgressIps::CreateEgressIp,
                   "egress_ip_id: 'd' egress_ip { address: '192.0.2.9' ehlo_name: 'a.example' }")
                   .ok());
-  ASSERT_TRUE(
-      Ask(&Pools::UpdatePool, "pool { name: 'pools/c' egress_ips: 'egressIps/d' }").ok());
-  ASSERT_TRUE(Ask(&Pools::UpdatePool, "pool { name: 'pools/main' egress_ips: ['egressIps/mta1-a', "
-                                      "'egressIps/mta1-b'] }")
+  ASSERT_TRUE(Ask(&Pools::UpdatePool, "pool { name: 'pools/c' egress_ips: 'egressIps/d' }").ok());
+  ASSERT_TRUE(Ask(&Pools::UpdatePool,
+                  "pool { name: 'pools/main' egress_ips: ['egressIps/mta1-a', "
+                  "'egressIps/mta1-b'] }")
                   .ok());
   const std::string before = Everything();
   EXPECT_EQ(Ask(&Pools::CreatePool, body)->egress_ips(0), "egressIps/d") << "as it is now";
   EXPECT_EQ(Everything(), before);
   // A new request with an id is checked as any other, and stores nothing.
-  EXPECT_THAT(
-      Ask(&Pools::CreatePool,
-          "pool_id: 'e' pool { egress_ips: 'egressIps/mta1-b' } request_id: 'another'"),
-      FailsWith(StatusCode::kFailedPrecondition, "take it out there first"));
+  EXPECT_THAT(Ask(&Pools::CreatePool,
+                  "pool_id: 'e' pool { egress_ips: 'egressIps/mta1-b' } request_id: 'another'"),
+              FailsWith(StatusCode::kFailedPrecondition, "take it out there first"));
   EXPECT_EQ(Everything(), before);
 }
 

@@ -34,9 +34,10 @@ TEST_F(ResourcesTest, EgressIps) {
   EXPECT_EQ(updated->address(), "2001:db8::1");
   EXPECT_NE(updated->etag(), made->etag());
   EXPECT_THAT(Ask(&EgressIps::ListEgressIps, "")->egress_ips(), SizeIs(3));
-  EXPECT_THAT(Ask(&EgressIps::CreateEgressIp,
-                  "egress_ip_id: 'mta1-c' egress_ip { address: '192.0.2.7' ehlo_name: 'a.example' }"),
-              FailsWith(StatusCode::kAlreadyExists, "mta1-c"));
+  EXPECT_THAT(
+      Ask(&EgressIps::CreateEgressIp,
+          "egress_ip_id: 'mta1-c' egress_ip { address: '192.0.2.7' ehlo_name: 'a.example' }"),
+      FailsWith(StatusCode::kAlreadyExists, "mta1-c"));
   EXPECT_THAT(Ask(&EgressIps::GetEgressIp, "name: 'egressIps/none'"),
               FailsWith(StatusCode::kNotFound, "none"));
 }
@@ -47,8 +48,9 @@ TEST_F(ResourcesTest, Pools) {
   ASSERT_TRUE(made.ok()) << made.status();
   EXPECT_EQ(Ask(&Pools::GetPool, "name: 'pools/other'")->DebugString(), made->DebugString());
   EXPECT_THAT(Ask(&Pools::ListPools, "")->pools(), SizeIs(2));
-  EXPECT_THAT(Ask(&Pools::UpdatePool, "pool { name: 'pools/other' egress_ips: ['egressIps/mta1-a', "
-                                      "'egressIps/mta1-b'] }"),
+  EXPECT_THAT(Ask(&Pools::UpdatePool,
+                  "pool { name: 'pools/other' egress_ips: ['egressIps/mta1-a', "
+                  "'egressIps/mta1-b'] }"),
               FailsWith(StatusCode::kFailedPrecondition, "mta1-a is in pool main"));
   EXPECT_THAT(Ask(&Pools::UpdatePool, "pool { name: 'pools/none' egress_ips: 'egressIps/mta1-b' }"),
               FailsWith(StatusCode::kNotFound, "none"));
@@ -88,11 +90,12 @@ TEST_F(ResourcesTest, Plans) {
   ASSERT_TRUE(days.ok()) << days.status();
   ASSERT_THAT(days->plan_days(), SizeIs(1));
   EXPECT_EQ(days->plan_days(0).decision(), v1::PlanDay::OPEN);
-  for (const absl::Status& status : {Ask(&Plans::GetPlan, "name: 'plans/none'").status(),
-                                     Ask(&Plans::StartPlan, "name: 'plans/none'").status(),
-                                     Ask(&Plans::GetPlanProgress, "name: 'plans/none'").status(),
-                                     Ask(&Plans::ListPlanDays, "parent: 'plans/none'").status(),
-                                     Ask(&Plans::UpdatePlan, "plan { name: 'plans/none' }").status()}) {
+  for (const absl::Status& status :
+       {Ask(&Plans::GetPlan, "name: 'plans/none'").status(),
+        Ask(&Plans::StartPlan, "name: 'plans/none'").status(),
+        Ask(&Plans::GetPlanProgress, "name: 'plans/none'").status(),
+        Ask(&Plans::ListPlanDays, "parent: 'plans/none'").status(),
+        Ask(&Plans::UpdatePlan, "plan { name: 'plans/none' }").status()}) {
     EXPECT_EQ(status.code(), StatusCode::kNotFound);
   }
 }
@@ -143,9 +146,9 @@ TEST_F(ResourcesTest, CampaignsAndDeliveries) {
             name);
   EXPECT_EQ(Ask(&Deliveries::GetTranscript, absl::StrCat("name: '", name, "/transcript'"))->text(),
             "> MAIL FROM");
-  EXPECT_THAT(Ask(&Deliveries::ListDeliveries, "parent: 'campaigns/spring' state: BOUNCED")
-                  ->deliveries(),
-              SizeIs(1));
+  EXPECT_THAT(
+      Ask(&Deliveries::ListDeliveries, "parent: 'campaigns/spring' state: BOUNCED")->deliveries(),
+      SizeIs(1));
   EXPECT_THAT(Ask(&Deliveries::ListDeliveries, "parent: 'campaigns/-' address: 'bob@GMAIL.test'")
                   ->deliveries(),
               SizeIs(1));
@@ -182,8 +185,9 @@ TEST_F(ResourcesTest, Lanes) {
   EXPECT_EQ(paused->plan(), "plans/warm-a");
   EXPECT_EQ(paused->wait().reason(), v1::Wait::LANE_PAUSED);
   EXPECT_THAT(Ask(&Lanes::ListLanes, "parent: 'egressIps/-'")->lanes(), SizeIs(1));
-  EXPECT_THAT(Ask(&Lanes::ListLanes, "parent: 'egressIps/-' provider: 'providers/default'")->lanes(),
-              IsEmpty());
+  EXPECT_THAT(
+      Ask(&Lanes::ListLanes, "parent: 'egressIps/-' provider: 'providers/default'")->lanes(),
+      IsEmpty());
   EXPECT_EQ(Ask(&Lanes::ResumeLane, "name: 'egressIps/mta1-a/lanes/gmail'")->state(),
             v1::Lane::WARMING);
   EXPECT_EQ(Ask(&Lanes::GetLane, "name: 'egressIps/mta1-b/lanes/default'")->state(),
@@ -284,9 +288,9 @@ TEST_F(ResourcesTest, AStaleEtagIsAbortedAndChangesNothing) {
   }
   EXPECT_THAT(Ask(&Plans::StartPlan, absl::StrCat("name: 'plans/warm-a' etag: '", plan, "'")),
               FailsWith(StatusCode::kAborted, "etag"));
-  EXPECT_THAT(
-      Ask(&Campaigns::CancelCampaign, absl::StrCat("name: 'campaigns/spring' etag: '", campaign, "'")),
-      FailsWith(StatusCode::kAborted, "etag"));
+  EXPECT_THAT(Ask(&Campaigns::CancelCampaign,
+                  absl::StrCat("name: 'campaigns/spring' etag: '", campaign, "'")),
+              FailsWith(StatusCode::kAborted, "etag"));
 }
 
 // --- Dry runs
@@ -294,13 +298,15 @@ TEST_F(ResourcesTest, AStaleEtagIsAbortedAndChangesNothing) {
 TEST_F(ResourcesTest, ADryRunAnswersWhatWouldBeStoredAndStoresNothing) {
   MakeCampaign("spring");
   const std::string before = Everything();
-  const auto ip = Ask(&EgressIps::CreateEgressIp,
-                      "egress_ip_id: 'dry' egress_ip { address: '192.0.2.9' ehlo_name: 'a.example' } "
-                      "validate_only: true request_id: 'r'");
+  const auto ip =
+      Ask(&EgressIps::CreateEgressIp,
+          "egress_ip_id: 'dry' egress_ip { address: '192.0.2.9' ehlo_name: 'a.example' } "
+          "validate_only: true request_id: 'r'");
   EXPECT_EQ(ip->name(), "egressIps/dry");
   EXPECT_EQ(ip->etag(), "") << "it is not stored";
-  const auto pool = Ask(&Pools::CreatePool,
-                        "pool_id: 'dry' pool { egress_ips: 'egressIps/mta1-b' } validate_only: true");
+  const auto pool =
+      Ask(&Pools::CreatePool,
+          "pool_id: 'dry' pool { egress_ips: 'egressIps/mta1-b' } validate_only: true");
   EXPECT_EQ(pool->name(), "pools/dry");
   const auto plan = Ask(&Plans::CreatePlan,
                         "plan_id: 'dry' target: 400 plan { egress_ip: 'egressIps/mta1-b' } "
@@ -315,17 +321,19 @@ TEST_F(ResourcesTest, ADryRunAnswersWhatWouldBeStoredAndStoresNothing) {
                 "update_mask { paths: 'subject' }")
                 ->subject(),
             "dry");
-  EXPECT_EQ(Ask(&EgressIps::UpdateEgressIp,
-                "egress_ip { name: 'egressIps/mta1-a' ehlo_name: 'dry.example' } validate_only: true")
-                ->ehlo_name(),
-            "dry.example");
+  EXPECT_EQ(
+      Ask(&EgressIps::UpdateEgressIp,
+          "egress_ip { name: 'egressIps/mta1-a' ehlo_name: 'dry.example' } validate_only: true")
+          ->ehlo_name(),
+      "dry.example");
   EXPECT_TRUE(Ask(&Suppressions::CreateSuppression,
                   "suppression { address: 'a@b.example' } validate_only: true")
                   .ok());
-  EXPECT_THAT(Ask(&EgressIps::CreateEgressIp,
-                  "egress_ip_id: 'mta1-a' egress_ip { address: '192.0.2.1' ehlo_name: 'a.example' } "
-                  "validate_only: true"),
-              FailsWith(StatusCode::kAlreadyExists, "mta1-a"))
+  EXPECT_THAT(
+      Ask(&EgressIps::CreateEgressIp,
+          "egress_ip_id: 'mta1-a' egress_ip { address: '192.0.2.1' ehlo_name: 'a.example' } "
+          "validate_only: true"),
+      FailsWith(StatusCode::kAlreadyExists, "mta1-a"))
       << "it checks what the real one would";
   EXPECT_EQ(Everything(), before);
 }

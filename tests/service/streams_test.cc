@@ -64,18 +64,18 @@ class StreamsTest : public ServiceTest {
                                                Parse<v1::StreamEventsRequest>(request));
   }
   std::unique_ptr<Reader<v1::PlanProgress>> Watch(const std::string& request) {
-    return std::make_unique<Reader<v1::PlanProgress>>(
-        StubOf<Plans>(), &Plans::WatchPlanProgress, Parse<v1::WatchPlanProgressRequest>(request));
+    return std::make_unique<Reader<v1::PlanProgress>>(StubOf<Plans>(), &Plans::WatchPlanProgress,
+                                                      Parse<v1::WatchPlanProgressRequest>(request));
   }
   // So many events, in one commit.
   void MakeEvents(int count, const std::string& domain) {
     std::vector<Suppression> suppressions;
     for (int i = 0; i < count; ++i) {
-      suppressions.push_back({absl::StrCat("u", i, "@", domain), SuppressionReason::kManual, "", {}});
+      suppressions.push_back(
+          {absl::StrCat("u", i, "@", domain), SuppressionReason::kManual, "", {}});
     }
-    const auto done = rig_.Await<int64_t>([&](auto answer) {
-      rig_.engine().Suppress(suppressions, {}, std::move(answer));
-    });
+    const auto done = rig_.Await<int64_t>(
+        [&](auto answer) { rig_.engine().Suppress(suppressions, {}, std::move(answer)); });
     ASSERT_TRUE(done.ok()) << done.status();
   }
   std::vector<std::string> AllEvents(const std::string& filter = "") {
@@ -110,7 +110,8 @@ TEST_F(StreamsTest, EventsResumeBehindACursorWithoutGapOrRepeat) {
     EXPECT_EQ(stream->Cancel().code(), StatusCode::kCancelled);
   }
   const std::vector<std::string> all = AllEvents();
-  const auto rest = Stream(absl::StrCat("after_event: '", cursor, "'"))->Names(all.size() - got.size());
+  const auto rest =
+      Stream(absl::StrCat("after_event: '", cursor, "'"))->Names(all.size() - got.size());
   got.insert(got.end(), rest.begin(), rest.end());
   EXPECT_THAT(got, ElementsAreArray(all));
   AwaitNoStreams();
@@ -136,8 +137,9 @@ TEST_F(StreamsTest, WithoutACursorOnlyNewEventsCome) {
 }
 
 TEST_F(StreamsTest, AFilterLeavesOutTheRest) {
-  const auto plan = Stream("after_event: 'events/0' filter { plan: 'plans/warm-a' types: [PLAN_PAUSED, "
-                           "PLAN_RESUMED] }");
+  const auto plan = Stream(
+      "after_event: 'events/0' filter { plan: 'plans/warm-a' types: [PLAN_PAUSED, "
+      "PLAN_RESUMED] }");
   const auto address = Stream("after_event: 'events/0' filter { types: SUPPRESSION_ADDED }");
   MakeEvents(600, "noise.test");
   ASSERT_TRUE(Ask(&Plans::PausePlan, "name: 'plans/warm-a'").ok());
@@ -145,7 +147,8 @@ TEST_F(StreamsTest, AFilterLeavesOutTheRest) {
   ASSERT_TRUE(Ask(&Plans::ResumePlan, "name: 'plans/warm-a'").ok());
   EXPECT_EQ(plan->Read()->type(), v1::Event::PLAN_PAUSED);
   EXPECT_EQ(plan->Read()->type(), v1::Event::PLAN_RESUMED);
-  EXPECT_THAT(address->Names(601), ElementsAreArray(AllEvents("filter { types: SUPPRESSION_ADDED }")));
+  EXPECT_THAT(address->Names(601),
+              ElementsAreArray(AllEvents("filter { types: SUPPRESSION_ADDED }")));
 }
 
 TEST_F(StreamsTest, ASlowReaderMissesNothingAndHoldsUpNobody) {
@@ -200,8 +203,8 @@ TEST_F(StreamsTest, AnIdleWatchTellsNothing) {
   ASSERT_TRUE(Ask(&EgressIps::CreateEgressIp,
                   "egress_ip_id: 'c' egress_ip { address: '192.0.2.9' ehlo_name: 'a.example' }")
                   .ok());
-  ASSERT_TRUE(Ask(&Plans::CreatePlan, "plan_id: 'other' target: 9 plan { egress_ip: 'egressIps/c' }")
-                  .ok());
+  ASSERT_TRUE(
+      Ask(&Plans::CreatePlan, "plan_id: 'other' target: 9 plan { egress_ip: 'egressIps/c' }").ok());
   const auto other = Watch("name: 'plans/other' min_interval { nanos: 100000000 }");
   ASSERT_TRUE(other->Read().has_value());
   for (int i = 0; i < 3; ++i) {
