@@ -16,7 +16,8 @@ namespace {
 bool IsIanaName(absl::string_view name) {
   return absl::ascii_isalpha(static_cast<unsigned char>(name.front())) && name != "localtime" &&
          std::all_of(name.begin(), name.end(), [](char c) {
-           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains("_+-/", c);
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+                  absl::StrContains("_+-/", c);
          });
 }
 
@@ -26,9 +27,9 @@ absl::StatusOr<absl::TimeZone> LoadZone(absl::string_view name) {
   if (name.empty() || name == "UTC") return absl::UTCTimeZone();
   absl::TimeZone zone;
   if (!IsIanaName(name) || !absl::LoadTimeZone(name, &zone)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("unknown time zone \"", absl::CHexEscape(name.substr(0, 80)),
-                     "\"; use an IANA name such as Europe/Berlin"));
+    return absl::InvalidArgumentError(absl::StrCat("unknown time zone \"",
+                                                   absl::CHexEscape(name.substr(0, 80)),
+                                                   "\"; use an IANA name such as Europe/Berlin"));
   }
   return zone;
 }

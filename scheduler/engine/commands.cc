@@ -66,8 +66,7 @@ absl::Status Engine::Impl::CheckEgressIp(const EgressIp& ip) const {
   return absl::OkStatus();
 }
 
-absl::Status Engine::Impl::CheckPool(const Pool& pool) const {
-  RETURN_IF_ERROR(ValidatePool(pool));
+absl::Status Engine::Impl::CheckMembers(const Pool& pool) const {
   for (const EgressIpId& ip : pool.egress_ips) {
     if (shard_.FindEgressIp(ip) == nullptr) {
       return absl::NotFoundError(absl::StrCat("egress_ips: egress IP \"", ip.text(),
@@ -85,16 +84,6 @@ absl::Status Engine::Impl::CheckPool(const Pool& pool) const {
 
 absl::Status Engine::Impl::CheckPlan(const Plan& plan) const {
   RETURN_IF_ERROR(ValidatePlan(plan));
-  if (shard_.FindEgressIp(plan.egress_ip) == nullptr) {
-    return absl::NotFoundError(absl::StrCat("egress_ip: egress IP \"", plan.egress_ip.text(),
-                                            "\" does not exist; create it first"));
-  }
-  const Plan* other = shard_.FindPlanOf(plan.egress_ip);
-  if (other != nullptr && other->id != plan.id) {
-    return absl::FailedPreconditionError(absl::StrCat("egress_ip: ", plan.egress_ip.text(),
-                                                      " has plan ", other->id.text(),
-                                                      "; an egress IP has one plan"));
-  }
   if (const Plan* before = shard_.FindPlan(plan.id);
       before != nullptr && plan.revision != 0 && before->egress_ip != plan.egress_ip) {
     return absl::InvalidArgumentError(
@@ -105,6 +94,20 @@ absl::Status Engine::Impl::CheckPlan(const Plan& plan) const {
       return absl::NotFoundError(absl::StrCat("provider_caps: provider \"", cap.provider.text(),
                                               "\" does not exist; see the list of providers"));
     }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Impl::CheckOwner(const Plan& plan) const {
+  if (shard_.FindEgressIp(plan.egress_ip) == nullptr) {
+    return absl::NotFoundError(absl::StrCat("egress_ip: egress IP \"", plan.egress_ip.text(),
+                                            "\" does not exist; create it first"));
+  }
+  const Plan* other = shard_.FindPlanOf(plan.egress_ip);
+  if (other != nullptr && other->id != plan.id) {
+    return absl::FailedPreconditionError(absl::StrCat("egress_ip: ", plan.egress_ip.text(),
+                                                      " has plan ", other->id.text(),
+                                                      "; an egress IP has one plan"));
   }
   return absl::OkStatus();
 }
@@ -163,6 +166,23 @@ absl::Status CheckRevision(const Record& record, const Record* before, bool vali
   return absl::OkStatus();
 }
 
+// What is checked here against other records, and by the store again. A create that was answered
+// before gets its answer whatever has changed since: that, the store knows.
+bool LeftToStore(const absl::Status& references, const Request& request, int64_t revision) {
+  return references.ok() || (revision == 0 && !request.key.id.empty() && !request.validate_only);
+}
+
+// `done`, told in our words what the store does not like about the references either.
+template <class Record>
+Done<Record> Explaining(absl::Status references, Done<Record> done) {
+  if (references.ok()) return done;
+  return [references = std::move(references),
+          done = std::move(done)](absl::StatusOr<Record> stored) mutable {
+    const bool same = stored.status().code() == references.code();
+    done(same ? absl::StatusOr<Record>(references) : std::move(stored));
+  };
+}
+
 template <class Record>
 void Stamp(Record& record, const Record* before, absl::Time now) {
   record.create_time = before != nullptr && record.revision != 0 ? before->create_time : now;
@@ -205,7 +225,9 @@ void Engine::Put(Pool pool, Request request, Done<Pool> done) {
                    done = std::move(done)]() mutable {
     if (impl->stopped()) return done(Gone());
     const Pool* before = impl->shard_.FindPool(pool.id);
-    absl::Status status = impl->CheckPool(pool);
+    absl::Status status = ValidatePool(pool);
+    const absl::Status references = impl->CheckMembers(pool);
+    if (status.ok() && !LeftToStore(references, request, pool.revision)) status = references;
     if (status.ok()) status = CheckRevision(pool, before, request.validate_only, "pool");
     if (!status.ok()) return done(status);
     Stamp(pool, before, impl->now());
@@ -215,7 +237,7 @@ void Engine::Put(Pool pool, Request request, Done<Pool> done) {
                                    AuditText(request, create, "pool"));
     Describe(event, pool);
     impl->CommitPut(ports::Put<Pool>{std::move(pool), request.key, {std::move(event)}}, {},
-                    std::move(done));
+                    Explaining(references, std::move(done)));
   });
 }
 
@@ -225,6 +247,8 @@ void Engine::Put(Plan plan, Request request, Done<Plan> done) {
     if (impl->stopped()) return done(Gone());
     const Plan* before = impl->shard_.FindPlan(plan.id);
     absl::Status status = impl->CheckPlan(plan);
+    const absl::Status references = impl->CheckOwner(plan);
+    if (status.ok() && !LeftToStore(references, request, plan.revision)) status = references;
     if (status.ok()) status = CheckRevision(plan, before, request.validate_only, "plan");
     if (!status.ok()) return done(status);
     Stamp(plan, before, impl->now());
@@ -237,7 +261,7 @@ void Engine::Put(Plan plan, Request request, Done<Plan> done) {
                                    AuditText(request, create, "plan"));
     Describe(event, plan);
     impl->CommitPut(ports::Put<Plan>{std::move(plan), request.key, {std::move(event)}}, {},
-                    std::move(done));
+                    Explaining(references, std::move(done)));
   });
 }
 
@@ -348,15 +372,15 @@ void Engine::Impl::ChangePlan(PlanId id, PlanVerb verb, int64_t revision, Reques
   Event event = AuditEvent(move->event, request, request.reason);
   Describe(event, plan);
   CommitPut<Plan>(ports::Put<Plan>{std::move(plan), {}, {std::move(event)}}, {},
-            [this, id, verb, revision, request, tries,
-             done = std::move(done)](absl::StatusOr<Plan> stored) mutable {
-              const bool met = absl::IsAborted(stored.status()) && revision == 0;
-              if (!met || tries >= kMostTries) return done(std::move(stored));
-              PostTask([this, id, verb, request = std::move(request), tries,
-                        done = std::move(done)]() mutable {
-                ChangePlan(id, verb, 0, std::move(request), std::move(done), tries + 1);
-              });
-            });
+                  [this, id, verb, revision, request, tries,
+                   done = std::move(done)](absl::StatusOr<Plan> stored) mutable {
+                    const bool met = absl::IsAborted(stored.status()) && revision == 0;
+                    if (!met || tries >= kMostTries) return done(std::move(stored));
+                    PostTask([this, id, verb, request = std::move(request), tries,
+                              done = std::move(done)]() mutable {
+                      ChangePlan(id, verb, 0, std::move(request), std::move(done), tries + 1);
+                    });
+                  });
 }
 
 void Engine::Impl::ChangeCampaign(CampaignId id, CampaignVerb verb, int64_t revision,
@@ -376,16 +400,17 @@ void Engine::Impl::ChangeCampaign(CampaignId id, CampaignVerb verb, int64_t revi
   Describe(event, campaign);
   std::vector<ports::Write> extra;
   if (verb == CampaignVerb::kCancel) extra.push_back(ports::CancelDeliveries{id, now()});
-  CommitPut<Campaign>(ports::Put<Campaign>{std::move(campaign), {}, {std::move(event)}}, std::move(extra),
-            [this, id, verb, revision, request, tries,
-             done = std::move(done)](absl::StatusOr<Campaign> stored) mutable {
-              const bool met = absl::IsAborted(stored.status()) && revision == 0;
-              if (!met || tries >= kMostTries) return done(std::move(stored));
-              PostTask([this, id, verb, request = std::move(request), tries,
-                        done = std::move(done)]() mutable {
-                ChangeCampaign(id, verb, 0, std::move(request), std::move(done), tries + 1);
-              });
-            });
+  CommitPut<Campaign>(
+      ports::Put<Campaign>{std::move(campaign), {}, {std::move(event)}}, std::move(extra),
+      [this, id, verb, revision, request, tries,
+       done = std::move(done)](absl::StatusOr<Campaign> stored) mutable {
+        const bool met = absl::IsAborted(stored.status()) && revision == 0;
+        if (!met || tries >= kMostTries) return done(std::move(stored));
+        PostTask([this, id, verb, request = std::move(request), tries,
+                  done = std::move(done)]() mutable {
+          ChangeCampaign(id, verb, 0, std::move(request), std::move(done), tries + 1);
+        });
+      });
 }
 
 void Engine::Impl::ChangeLane(Lane lane, LaneVerb verb, Request request,

@@ -50,8 +50,9 @@ class Engine::Impl {
                       Done<Campaign> done, int tries);
   void ChangeLane(Lane lane, LaneVerb verb, Request request, Done<core::LaneStatus> done);
   void SaveLaneAgain(const LaneRecord& written, Done<core::LaneStatus> done);
-  absl::Status CheckPool(const Pool& pool) const;
-  absl::Status CheckPlan(const Plan& plan) const;
+  absl::Status CheckMembers(const Pool& pool) const;
+  absl::Status CheckPlan(const Plan& plan) const;  // All but its owner.
+  absl::Status CheckOwner(const Plan& plan) const;
   absl::Status CheckCampaign(const Campaign& campaign) const;
   absl::Status CheckEgressIp(const EgressIp& ip) const;
   Event AuditEvent(EventType type, const Request& request, std::string text) const;

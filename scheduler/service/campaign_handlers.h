@@ -10,18 +10,17 @@ namespace crescendo::service {
 
 // Every method by callback, ImportRecipients on bytes (recipient_import.h).
 template <class Service>
-using CampaignCallbacks =
-    v1::CampaignService::WithRawCallbackMethod_ImportRecipients<
-        v1::CampaignService::WithCallbackMethod_CreateCampaign<
-            v1::CampaignService::WithCallbackMethod_GetCampaign<
-                v1::CampaignService::WithCallbackMethod_ListCampaigns<
-                    v1::CampaignService::WithCallbackMethod_UpdateCampaign<
-                        v1::CampaignService::WithCallbackMethod_StartCampaign<
-                            v1::CampaignService::WithCallbackMethod_PauseCampaign<
-                                v1::CampaignService::WithCallbackMethod_ResumeCampaign<
-                                    v1::CampaignService::WithCallbackMethod_CancelCampaign<
-                                        v1::CampaignService::WithCallbackMethod_GetImport<
-                                            Service>>>>>>>>>>;
+using CampaignCallbacks = v1::CampaignService::WithRawCallbackMethod_ImportRecipients<
+    v1::CampaignService::WithCallbackMethod_CreateCampaign<
+        v1::CampaignService::WithCallbackMethod_GetCampaign<
+            v1::CampaignService::WithCallbackMethod_ListCampaigns<
+                v1::CampaignService::WithCallbackMethod_UpdateCampaign<
+                    v1::CampaignService::WithCallbackMethod_StartCampaign<
+                        v1::CampaignService::WithCallbackMethod_PauseCampaign<
+                            v1::CampaignService::WithCallbackMethod_ResumeCampaign<
+                                v1::CampaignService::WithCallbackMethod_CancelCampaign<
+                                    v1::CampaignService::WithCallbackMethod_GetImport<
+                                        Service>>>>>>>>>>;
 
 class CampaignHandlers final : public CampaignCallbacks<v1::CampaignService::Service> {
  public:

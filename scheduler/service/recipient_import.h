@@ -75,8 +75,8 @@ class RecipientImport final : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
 
   base::Mutex mu_;
   std::deque<SlotPtr> slots_ ABSL_GUARDED_BY(mu_);
-  grpc::ByteBuffer response_ ABSL_GUARDED_BY(mu_);              // While written, not touched.
-  bool open_ ABSL_GUARDED_BY(mu_) = true;                       // More is read.
+  grpc::ByteBuffer response_ ABSL_GUARDED_BY(mu_);  // While written, not touched.
+  bool open_ ABSL_GUARDED_BY(mu_) = true;           // More is read.
   bool ready_ ABSL_GUARDED_BY(mu_) = false;  // No read is under way, nor the header's look-up.
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;

@@ -70,7 +70,10 @@ TEST(Validation, Plan) {
         "stages[2].daily_cap is -1; it must be 1 to 10000000"},
        {"a huge cap", [](Plan& p) { p.stages[0].daily_cap = 10'000'001; },
         "stages[0].daily_cap is 10000001; it must be 1 to 10000000"},
-       {"too many stages", [](Plan& p) { p.stages.assign(401, {1, 1}); },
+       {"too many stages",
+        [](Plan& p) {
+          p.stages.assign(401, {1, 1});
+        },
         "stages has 401 entries; at most 400"},
        {"a cap for nobody", [](Plan& p) { p.provider_caps[0].provider = ProviderId(); },
         "provider_caps[0].provider is empty; name a provider"},
@@ -142,10 +145,9 @@ TEST(Validation, AnAddressHasOneSpelling) {
   struct Spelling {
     const char *written, *canonical;
   };
-  for (const Spelling& c : {Spelling{"192.0.2.1", "192.0.2.1"},
-                            Spelling{"::ffff:192.0.2.1", "192.0.2.1"},
-                            Spelling{"2001:DB8:0:0::1", "2001:db8::1"},
-                            Spelling{"2001:db8::1", "2001:db8::1"}}) {
+  for (const Spelling& c :
+       {Spelling{"192.0.2.1", "192.0.2.1"}, Spelling{"::ffff:192.0.2.1", "192.0.2.1"},
+        Spelling{"2001:DB8:0:0::1", "2001:db8::1"}, Spelling{"2001:db8::1", "2001:db8::1"}}) {
     EXPECT_EQ(IpAddressFault(c.written), "");
     EXPECT_EQ(CanonicalIpAddress(c.written), c.canonical);
   }

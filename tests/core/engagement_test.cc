@@ -55,8 +55,8 @@ TEST(Engagement, TheMoreEngagedScoresHigher) {
 // Privacy proxies open everything: no number of opens says what one click says.
 TEST(Engagement, OneClickOutweighsAnyNumberOfOpensOfTheSameDate) {
   for (const absl::Duration ago : {absl::ZeroDuration(), kDay, 30 * kDay, 400 * kDay}) {
-    for (const int64_t opens : {int64_t{1}, int64_t{30}, int64_t{1'000'000},
-                                std::numeric_limits<int64_t>::max()}) {
+    for (const int64_t opens :
+         {int64_t{1}, int64_t{30}, int64_t{1'000'000}, std::numeric_limits<int64_t>::max()}) {
       SCOPED_TRACE(absl::FormatDuration(ago) + " ago, opens: " + std::to_string(opens));
       EngagementSignals opened = Opened(ago, opens);
       opened.subscribe_time = kNow - ago;

@@ -19,13 +19,11 @@ struct Bench {
   support::FaultStore store;
   std::vector<std::string> told;  // By the listener.
   std::vector<std::string> done;  // "name: code".
-  Committer committer{&store,
-                      {.committed = [this] { told.push_back("committed"); },
-                       .accepting =
-                           [this](bool accepting) {
-                             told.push_back(accepting ? "accepting" : "full");
-                           },
-                       .fatal = [this](const absl::Status&) { told.push_back("fatal"); }}};
+  Committer committer{
+      &store,
+      {.committed = [this] { told.push_back("committed"); },
+       .accepting = [this](bool accepting) { told.push_back(accepting ? "accepting" : "full"); },
+       .fatal = [this](const absl::Status&) { told.push_back("fatal"); }}};
 
   // A job that creates so many egress IPs: `name`-0, `name`-1 …
   Job NewJob(const std::string& name, bool critical = false, int writes = 1) {
@@ -101,8 +99,8 @@ TEST(Committer, AFullDiskFailsWhatIsNewAndKeepsWhatHasHappened) {
   bench.store.Heal();
   bench.Post("later");
   bench.committer.RunPending();
-  EXPECT_THAT(bench.done, ElementsAre("new: RESOURCE_EXHAUSTED", "outcome1: OK", "outcome2: OK",
-                                      "later: OK"));
+  EXPECT_THAT(bench.done,
+              ElementsAre("new: RESOURCE_EXHAUSTED", "outcome1: OK", "outcome2: OK", "later: OK"));
   EXPECT_THAT(bench.told, ElementsAre("full", "committed", "accepting"));
   EXPECT_EQ(bench.stored(), 3u);
 }
@@ -195,8 +193,8 @@ TEST(Committer, StopAnswersEverybodyAndTakesNothingMore) {
   bench.committer.Stop();
   bench.Post("late");
   EXPECT_FALSE(bench.committer.PostRead([](ports::Store&) {}));
-  EXPECT_THAT(bench.done, ElementsAre("kept: RESOURCE_EXHAUSTED", "waiting: UNAVAILABLE",
-                                      "late: UNAVAILABLE"));
+  EXPECT_THAT(bench.done,
+              ElementsAre("kept: RESOURCE_EXHAUSTED", "waiting: UNAVAILABLE", "late: UNAVAILABLE"));
 }
 
 // The rest: on its own thread.
@@ -212,7 +210,8 @@ TEST(CommitterThread, StopCommitsWhatWaits) {
   bench.committer.Stop();
   EXPECT_EQ(bench.done.size(), 51u);
   EXPECT_EQ(bench.stored(), 51u);
-  EXPECT_THAT(bench.store.groups(), ElementsAre(1, 50)) << "those that came meanwhile went together";
+  EXPECT_THAT(bench.store.groups(), ElementsAre(1, 50))
+      << "those that came meanwhile went together";
 }
 
 TEST(CommitterThread, ManyThreadsPostAndEachOneIsAnsweredOnce) {

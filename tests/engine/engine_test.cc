@@ -124,8 +124,8 @@ TEST_F(EngineTest, WhatWasAnsweredIsThereAfterARestart) {
   ASSERT_TRUE(Change(kGmailLane, LaneVerb::kPause).ok());
   rig_.Crash();
   ASSERT_TRUE(rig_.Start().ok());
-  const auto again = rig_.Await<Plan>(
-      [&](auto done) { engine().GetPlan(PlanId("warm-a"), std::move(done)); });
+  const auto again =
+      rig_.Await<Plan>([&](auto done) { engine().GetPlan(PlanId("warm-a"), std::move(done)); });
   EXPECT_EQ(again->state, PlanState::kActive);
   EXPECT_TRUE(GetLane(kGmailLane)->record.paused);
   EXPECT_EQ(GetLane(kGmailLane)->queued, 3);
@@ -274,21 +274,21 @@ TEST_F(EngineTest, WhatTwoCreatesWantAtOnceOneGets) {
       done(answer.ok() ? absl::StatusOr<int>(1) : answer.status());
     };
   };
-  for (const Case& c :
-       {Case{"an address",
-             [&](auto a, auto b) {
-               engine().Put(NewIp("mta1-c", "2001:db8::1"), {}, into(std::move(a)));
-               engine().Put(NewIp("mta1-d", "2001:DB8:0::1"), {}, into(std::move(b)));
-             }},
-        Case{"an IP for a plan",
-             [&](auto a, auto b) {
-               engine().Put(NewPlan("warm-1", "mta1-a"), {}, into(std::move(a)));
-               engine().Put(NewPlan("warm-2", "mta1-a"), {}, into(std::move(b)));
-             }},
-        Case{"an IP for a pool", [&](auto a, auto b) {
-               engine().Put(NewPool("one", {"mta1-b"}), {}, into(std::move(a)));
-               engine().Put(NewPool("two", {"mta1-b"}), {}, into(std::move(b)));
-             }}}) {
+  for (const Case& c : {Case{"an address",
+                             [&](auto a, auto b) {
+                               engine().Put(NewIp("mta1-c", "2001:db8::1"), {}, into(std::move(a)));
+                               engine().Put(NewIp("mta1-d", "2001:DB8:0::1"), {},
+                                            into(std::move(b)));
+                             }},
+                        Case{"an IP for a plan",
+                             [&](auto a, auto b) {
+                               engine().Put(NewPlan("warm-1", "mta1-a"), {}, into(std::move(a)));
+                               engine().Put(NewPlan("warm-2", "mta1-a"), {}, into(std::move(b)));
+                             }},
+                        Case{"an IP for a pool", [&](auto a, auto b) {
+                               engine().Put(NewPool("one", {"mta1-b"}), {}, into(std::move(a)));
+                               engine().Put(NewPool("two", {"mta1-b"}), {}, into(std::move(b)));
+                             }}}) {
     SCOPED_TRACE(c.name);
     Promise<int> first, second;
     c.ask([&](auto answer) { first.Set(answer); }, [&](auto answer) { second.Set(answer); });
@@ -349,11 +349,11 @@ TEST_F(EngineTest, AfterAPauseIsAnsweredNothingMoreIsSent) {
   ASSERT_TRUE(Put(NewPlan("draft", "mta1-b")).ok());  // So that mta1-b sends nothing.
   ASSERT_TRUE(rig_.Change("warm-a", PlanVerb::kStart).ok());
   rig_.MakeCampaign("spring", Addresses(100));
-  for (const Case& c : {Case{"the campaign", campaign(CampaignVerb::kPause),
-                             campaign(CampaignVerb::kResume)},
-                        Case{"the plan", plan(PlanVerb::kPause), plan(PlanVerb::kResume)},
-                        Case{"the lane", lane(LaneVerb::kPause), lane(LaneVerb::kResume)},
-                        Case{"the pool loses the IP", pool("mta1-b"), pool("mta1-a")}}) {
+  for (const Case& c :
+       {Case{"the campaign", campaign(CampaignVerb::kPause), campaign(CampaignVerb::kResume)},
+        Case{"the plan", plan(PlanVerb::kPause), plan(PlanVerb::kResume)},
+        Case{"the lane", lane(LaneVerb::kPause), lane(LaneVerb::kResume)},
+        Case{"the pool loses the IP", pool("mta1-b"), pool("mta1-a")}}) {
     SCOPED_TRACE(c.name);
     Pass(absl::Minutes(30));
     AnswerAll();

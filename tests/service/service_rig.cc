@@ -33,10 +33,10 @@ void ServiceTest::StartDaemon() {
   arguments.SetMaxReceiveMessageSize(-1);
   channel_ = grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", server_->port()),
                                        grpc::InsecureChannelCredentials(), arguments);
-  stubs_ = {v1::EgressIpService::NewStub(channel_), v1::PoolService::NewStub(channel_),
-            v1::PlanService::NewStub(channel_),     v1::CampaignService::NewStub(channel_),
-            v1::LaneService::NewStub(channel_),     v1::ProviderService::NewStub(channel_),
-            v1::DeliveryService::NewStub(channel_), v1::EventService::NewStub(channel_),
+  stubs_ = {v1::EgressIpService::NewStub(channel_),   v1::PoolService::NewStub(channel_),
+            v1::PlanService::NewStub(channel_),       v1::CampaignService::NewStub(channel_),
+            v1::LaneService::NewStub(channel_),       v1::ProviderService::NewStub(channel_),
+            v1::DeliveryService::NewStub(channel_),   v1::EventService::NewStub(channel_),
             v1::SuppressionService::NewStub(channel_)};
 }
 

@@ -116,8 +116,8 @@ absl::Status Rig::Start() { return engine_->Start(); }
 
 void Rig::MakePool() {
   for (const auto& [id, address] : {std::pair("mta1-a", "192.0.2.1"), {"mta1-b", "192.0.2.2"}}) {
-    const auto ip = Await<EgressIp>(
-        [&](auto done) { engine_->Put(NewIp(id, address), {}, std::move(done)); });
+    const auto ip =
+        Await<EgressIp>([&](auto done) { engine_->Put(NewIp(id, address), {}, std::move(done)); });
     EXPECT_TRUE(ip.ok()) << ip.status();
   }
   const auto pool = Await<Pool>(
@@ -126,8 +126,8 @@ void Rig::MakePool() {
 }
 
 void Rig::MakeCampaign(const std::string& id, const std::vector<std::string>& addresses) {
-  const auto made = Await<Campaign>(
-      [&](auto done) { engine_->Put(NewCampaign(id), {}, std::move(done)); });
+  const auto made =
+      Await<Campaign>([&](auto done) { engine_->Put(NewCampaign(id), {}, std::move(done)); });
   EXPECT_TRUE(made.ok()) << made.status();
   const auto imported = Import(id, 1, addresses);
   EXPECT_TRUE(imported.ok()) << imported.status();
