@@ -51,6 +51,11 @@ absl::Status CheckChunkReplay(const ports::AppendRecipients& append, uint64_t fi
 absl::Status CheckChunk(const ports::AppendRecipients& append, int64_t last);
 absl::Status CampaignIsCancelled(const CampaignId& id);
 
+// The earlier known one: `known` unless it is InfinitePast.
+inline absl::Time FirstAttempt(absl::Time known, absl::Time otherwise) {
+  return known == absl::InfinitePast() ? otherwise : known;
+}
+
 // Who holds a claimed delivery.
 struct ClaimHolder {
   Lane lane;

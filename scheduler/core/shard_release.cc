@@ -384,9 +384,7 @@ void Shard::Impl::Dispatch(LaneBook& lane) {
       }
       continue;
     }
-    if (flight.tried.first_attempt_time == absl::InfinitePast()) {
-      flight.tried.first_attempt_time = now_.wall;
-    }
+    flight.tried.first_attempt_time = flight.claimed.first_attempt_time;
     connection->state = ConnectionState::State::kBusy;
     ++connection->sent;
     effects_.push_back(core::Send{connection->id, flight.claimed, flight.tried.first_attempt_time});

@@ -110,6 +110,9 @@ struct ClaimedDelivery {
   std::string address;
   std::vector<std::pair<std::string, std::string>> variables;
   int attempts = 0;  // That ended before this one.
+  // This claim's time if none was attempted yet. It dates the message, and is what a Settle of the
+  // attempt keeps, also after a kill: so every retry has the same bytes (L4).
+  absl::Time first_attempt_time;
 };
 
 // Puts claimed deliveries back as they were: nothing was attempted, the slots return. All or none:

@@ -145,7 +145,9 @@ ports::WriteResult MemoryTables::Apply(const ports::Claim& claim) {
     row->claim_ip = labels.Key(claim.lane.egress_ip.text());
     row->claim_provider = labels.Key(claim.lane.provider.text());
     row->claim_day = claim.day;
-    claimed.push_back({id, row->campaign, row->address, row->variables, row->attempts});
+    row->claim_time = claim.now;
+    claimed.push_back({id, row->campaign, row->address, row->variables, row->attempts,
+                       FirstAttempt(row->first_attempt_time, claim.now)});
   }
   if (!claimed.empty()) {
     Ledger(claim.lane, claim.day).claimed += static_cast<int64_t>(claimed.size());
@@ -184,7 +186,7 @@ void MemoryTables::Settled(const ports::Settle& settle, DeliveryRow* row) {
   const bool replied = settle.category.has_value() || !settle.reply.empty();
   if (settle.counts_as_attempt) {
     ++row->attempts;
-    if (row->first_attempt_time == absl::InfinitePast()) row->first_attempt_time = settle.now;
+    row->first_attempt_time = FirstAttempt(row->first_attempt_time, row->claim_time);
     row->last_attempt_time = settle.now;
   }
   if (replied) {

@@ -39,6 +39,7 @@ struct DeliveryRow {
   uint32_t last_ip = 0, last_provider = 0, pinned_ip = 0;  // Labels.
   uint32_t claim_ip = 0, claim_provider = 0;               // While claimed.
   absl::CivilDay claim_day;
+  absl::Time claim_time;
   std::optional<ReplyCategory> category;
   std::string reply;
 };

@@ -50,6 +50,7 @@ absl::StatusOr<std::optional<Deliveries::Row>> Deliveries::Find(DeliveryId id) {
       row.holder = ClaimHolder{{EgressIpId(names_->LabelText(row.claim_ip)),
                                 ProviderId(names_->LabelText(row.claim_provider))},
                                rows.Day(13)};
+      row.claim_time = rows.Time(14);
     }
   }
   RETURN_IF_ERROR(rows.status());
@@ -171,11 +172,11 @@ absl::Status Deliveries::Apply(const ports::Claim& claim, ports::WriteResult* re
       RETURN_IF_ERROR(EndSuppressed(&*row, claim.now, *suppressed));
       continue;
     }
-    RETURN_IF_ERROR(claim_.Run(id.value(), ip, provider, claim.day));
+    RETURN_IF_ERROR(claim_.Run(id.value(), ip, provider, claim.day, claim.now));
     tally_->Move(row->campaign.value(), row->state(), DeliveryState::kClaimed);
     ASSIGN_OR_RETURN(Variables variables, VariablesOf(id));
-    claimed.push_back(
-        {id, row->campaign, std::move(row->subject.address), std::move(variables), row->attempts});
+    claimed.push_back({id, row->campaign, std::move(row->subject.address), std::move(variables),
+                       row->attempts, FirstAttempt(row->first_attempt_time, claim.now)});
   }
   if (!claimed.empty()) {
     tally_->Count(ip, provider, claim.day, Tally::kClaimed, static_cast<int64_t>(claimed.size()));
@@ -239,7 +240,8 @@ absl::Status Deliveries::SettleRow(const ports::Settle& settle, Row* row) {
   }
   const bool replied = settle.category.has_value() || !settle.reply.empty();
   if (settle.counts_as_attempt) {
-    if (row->first_attempt_time == absl::InfinitePast()) row->first_attempt_time = settle.now;
+    row->first_attempt_time =
+        FirstAttempt(row->first_attempt_time, FirstAttempt(row->claim_time, settle.now));
     row->last_attempt_time = settle.now;
   }
   if (replied) {

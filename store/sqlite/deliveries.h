@@ -44,6 +44,7 @@ class Deliveries {
     DeliveryState unclaimed_state = DeliveryState::kQueued;  // Now, or when the claim ends.
     std::optional<ClaimHolder> holder;
     int64_t claim_ip = 0, claim_provider = 0;  // Labels.
+    absl::Time claim_time = absl::InfinitePast();
     int attempts = 0;
     absl::Time first_attempt_time, last_attempt_time;
     int64_t last_ip = 0, last_provider = 0;  // Labels.
@@ -74,7 +75,7 @@ class Deliveries {
   Statement find_{database_,
                   "SELECT d.campaign, d.state, d.attempts, d.first_attempt_time_us,"
                   " d.last_attempt_time_us, d.last_ip, d.last_provider, d.category, d.last_event,"
-                  " d.reply, d.address, c.egress_ip, c.provider, c.day"
+                  " d.reply, d.address, c.egress_ip, c.provider, c.day, c.time_us"
                   " FROM deliveries d LEFT JOIN claims c ON c.delivery = d.id WHERE d.id = ?1"};
   Statement find_chunk_{database_,
                         "SELECT fingerprint, added, duplicates, suppressed FROM import_chunks"
@@ -93,7 +94,7 @@ class Deliveries {
                           "UPDATE campaign_counts SET"
                           " first_delivery = coalesce(first_delivery, ?2), last_delivery = ?3"
                           " WHERE campaign = ?1"};
-  Statement claim_{database_, "INSERT INTO claims VALUES (?1, ?2, ?3, ?4)"};
+  Statement claim_{database_, "INSERT INTO claims VALUES (?1, ?2, ?3, ?4, ?5)"};
   Statement unclaim_{database_, "DELETE FROM claims WHERE delivery = ?1"};
   Statement settle_{database_,
                     "UPDATE deliveries SET state = ?2, attempts = attempts + ?3,"

@@ -151,7 +151,7 @@ TEST_P(AttemptTest, ASettleRecordsTheAttempt) {
   ASSERT_TRUE(Do(settle).status.ok());
   Delivery got = Get(id);
   EXPECT_EQ(got.attempts, 1);
-  EXPECT_EQ(got.first_attempt_time, kStart + absl::Hours(1));
+  EXPECT_EQ(got.first_attempt_time, kStart) << "of its claim";
   EXPECT_EQ(got.last_attempt_time, kStart + absl::Hours(1));
   EXPECT_EQ(got.next_attempt_time, kStart + absl::Hours(3));
   EXPECT_EQ(got.egress_ip, kLane.egress_ip);
@@ -169,11 +169,32 @@ TEST_P(AttemptTest, ASettleRecordsTheAttempt) {
   Reopen();
   got = Get(id);
   EXPECT_EQ(got.attempts, 2);
-  EXPECT_EQ(got.first_attempt_time, kStart + absl::Hours(1)) << "set once";
+  EXPECT_EQ(got.first_attempt_time, kStart) << "set once";
   EXPECT_EQ(got.last_attempt_time, kStart + absl::Hours(4));
   EXPECT_EQ(got.next_attempt_time, absl::InfinitePast());
   EXPECT_EQ(got.egress_ip, kOtherLane.egress_ip);
   EXPECT_EQ(got.category, ReplyCategory::kAccepted);
+}
+
+TEST_P(AttemptTest, TheFirstAttemptIsDatedByItsClaimForEver) {
+  const DeliveryId id = ImportOne("spring", "a@x.example");
+  ports::Claim claim{kLane, kMonday, {id}, kStart + absl::Minutes(7)};
+  const auto dated = [&] {
+    return std::get<std::vector<ports::ClaimedDelivery>>(Do(claim).value).at(0).first_attempt_time;
+  };
+  // Nothing was attempted, so the next claim dates it anew.
+  EXPECT_EQ(dated(), kStart + absl::Minutes(7));
+  ASSERT_TRUE(Do(ports::Release{kLane, kMonday, {id}}).status.ok());
+  claim.now += absl::Minutes(2);
+  EXPECT_EQ(dated(), kStart + absl::Minutes(9));
+  // Whoever finds the claim after a kill settles it without knowing when it was made.
+  Reopen();
+  ports::Settle settle = NewSettle(id, Slot::kInDoubt, DeliveryState::kDeferred);
+  settle.next_attempt_time = kStart + absl::Hours(3);
+  ASSERT_TRUE(Do(settle).status.ok());
+  EXPECT_EQ(Get(id).first_attempt_time, kStart + absl::Minutes(9));
+  claim.now = kStart + absl::Hours(3);
+  EXPECT_EQ(dated(), kStart + absl::Minutes(9));
 }
 
 TEST_P(AttemptTest, WhatWasNeverOfferedUsesNoAttemptUp) {

@@ -109,7 +109,7 @@ struct DescribeValue {
     std::string line = "claimed";
     for (const ports::ClaimedDelivery& one : claimed) {
       absl::StrAppend(&line, "\n  ", one.id.value(), " k", one.campaign.value(), " ", one.address,
-                      " ", one.attempts, " ");
+                      " ", one.attempts, " ", Text(one.first_attempt_time), " ");
       absl::StrAppend(&line, absl::StrJoin(one.variables, ",", absl::PairFormatter("=")));
     }
     return line;
