@@ -90,12 +90,14 @@ TEST(Damage, IsFoundOrHarmless) {
         ++text;  // Or a ledger row: SQLite keeps no sums of its pages.
       } else if (++wrong <= 5) {
         ADD_FAILURE() << "page " << at / kPage + 1 << ", " << damage.name << ":\n"
-                      << CountsIn(description) << "instead of\n" << CountsIn(day.end);
+                      << CountsIn(description) << "instead of\n"
+                      << CountsIn(day.end);
       }
     }
   }
-  std::printf("damage: %zu pages, %d found, %d harmless, %d changed a text unseen, %d wrong counts\n",
-              file.size() / kPage, found, harmless, text, wrong);
+  std::printf(
+      "damage: %zu pages, %d found, %d harmless, %d changed a text unseen, %d wrong counts\n",
+      file.size() / kPage, found, harmless, text, wrong);
   EXPECT_EQ(wrong, 0);
   EXPECT_GT(found, harmless + text);
 }

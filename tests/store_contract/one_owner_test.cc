@@ -82,9 +82,8 @@ TEST(OneOwner, AnotherProgramIsKeptOut) {
   if (child == 0) {
     char byte;
     if (read(go[0], &byte, 1) != 1) _exit(1);
-    for (const char* sql :
-         {"SELECT count(*) FROM egress_ips", "PRAGMA wal_checkpoint(TRUNCATE)",
-          "DELETE FROM egress_ips", "PRAGMA journal_mode = DELETE", "VACUUM"}) {
+    for (const char* sql : {"SELECT count(*) FROM egress_ips", "PRAGMA wal_checkpoint(TRUNCATE)",
+                            "DELETE FROM egress_ips", "PRAGMA journal_mode = DELETE", "VACUUM"}) {
       sqlite3* database = nullptr;
       if (sqlite3_open(path.c_str(), &database) != SQLITE_OK) _exit(2);
       if (sqlite3_exec(database, sql, nullptr, nullptr, nullptr) != SQLITE_BUSY) _exit(3);

@@ -32,8 +32,8 @@ void RedoSectors(const DiskOp& op, double share, double rubbish, base::Random& r
   const auto end = op.offset + static_cast<int64_t>(op.data.size());
   for (int64_t from = op.offset; from < end;) {
     const int64_t to = std::min(end, (from / kSector + 1) * kSector);
-    std::string piece = op.data.substr(static_cast<size_t>(from - op.offset),
-                                       static_cast<size_t>(to - from));
+    std::string piece =
+        op.data.substr(static_cast<size_t>(from - op.offset), static_cast<size_t>(to - from));
     if (random.Unit() < share) {
       if (random.Unit() < rubbish) {
         for (char& byte : piece) byte = static_cast<char>(random.Next());
@@ -107,8 +107,7 @@ Image PowerCut::Cut(base::Random& random) const {
   for (const auto& [path, number] : folder) {
     const File& file = files_.at(number);
     std::string& content = image[path] = file.synced;
-    const auto manner =
-        static_cast<Manner>(random.Below(static_cast<uint64_t>(Manner::kManners)));
+    const auto manner = static_cast<Manner>(random.Below(static_cast<uint64_t>(Manner::kManners)));
     const size_t prefix = random.Below(file.since.size() + 1);
     const double share = random.Unit(), rubbish = random.Unit();
     for (size_t i = 0; i < file.since.size(); ++i) {

@@ -59,8 +59,7 @@ Tried CutEverywhere(SimDisk& disk, const ScriptedDay& day, const Recording& reco
   base::Random random(seed);
   int64_t acknowledged = 0;
   for (size_t at = 0; at <= recording.log.size(); ++at) {
-    while (acknowledged < day.steps() &&
-           recording.ended[static_cast<size_t>(acknowledged)] <= at) {
+    while (acknowledged < day.steps() && recording.ended[static_cast<size_t>(acknowledged)] <= at) {
       ++acknowledged;
     }
     const int64_t begun = std::min(acknowledged + 1, day.steps());

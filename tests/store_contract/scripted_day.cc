@@ -67,7 +67,8 @@ std::string FaultOf(const ScriptedDay& day, int64_t acknowledged, int64_t begun,
     if (std::string fault = RecountFault(store); !fault.empty()) return fault;
     if (go_on && *steps < day.steps()) {
       const auto next = static_cast<size_t>((*steps)++);
-      if (AnswerOf(store, day.groups[next]) != day.answers[next]) return "it does not go on as it should";
+      if (AnswerOf(store, day.groups[next]) != day.answers[next])
+        return "it does not go on as it should";
     }
   }
   const Tables tables = TablesOf(kDayPath);

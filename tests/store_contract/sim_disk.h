@@ -2,7 +2,8 @@
 // to, and can be given another content.
 //
 // Files are as SQLite's own "unix" access makes them: same locks, same promises (a write does not
-// touch its neighbours), same error codes. It has shared memory only to see whether it is asked for.
+// touch its neighbours), same error codes. It has shared memory only to see whether it is asked
+// for.
 //
 // Threads  one thread.
 #pragma once
