@@ -11,12 +11,23 @@ constexpr size_t kMostReads = 10'000;
 constexpr size_t kMostWrites = 4'000;
 constexpr auto kFullDiskPause = std::chrono::milliseconds(500);
 
+absl::Status FullDisk() {
+  return absl::ResourceExhaustedError(
+      "the disk of the store is full: no new work is taken (what happens to mail in flight is still"
+      " recorded); free some space on it, and it goes on by itself");
+}
+
 }  // namespace
 
 Committer::Committer(ports::Store* store, Listener listener)
     : store_(store), listener_(std::move(listener)) {}
 
 Committer::~Committer() { Stop(); }
+
+void Committer::CheckRoom() {
+  full_ = absl::IsResourceExhausted(store_->KeepReserve());
+  SetAccepting(!full_);
+}
 
 void Committer::Start() {
   thread_ = std::thread([this] { Loop(); });
@@ -107,16 +118,17 @@ bool Committer::RunPending() {
 }
 
 void Committer::Work(std::deque<Job> jobs, Reads reads) {
-  std::vector<Job> group;
-  {
-    base::MutexLock lock(&mu_);
-    for (Job& job : kept_) group.push_back(std::move(job));
-    kept_.clear();
-  }
+  std::vector<Job> group = TakeKept();
+  if (full_) full_ = absl::IsResourceExhausted(store_->KeepReserve());
   // Nobody dares to write since the disk was full: let them try again.
-  if (group.empty() && jobs.empty() && reads.empty()) SetAccepting(true);
+  if (!full_ && group.empty() && jobs.empty() && reads.empty()) SetAccepting(true);
   size_t writes = 0;
   while (!jobs.empty()) {
+    if (full_ && !jobs.front().critical && health().ok()) {
+      jobs.front().done(FullDisk(), {});
+      jobs.pop_front();
+      continue;
+    }
     writes += jobs.front().writes.size();
     group.push_back(std::move(jobs.front()));
     jobs.pop_front();
@@ -133,6 +145,14 @@ void Committer::Work(std::deque<Job> jobs, Reads reads) {
   }
 }
 
+std::vector<Job> Committer::TakeKept() {
+  base::MutexLock lock(&mu_);
+  std::vector<Job> kept(std::make_move_iterator(kept_.begin()),
+                        std::make_move_iterator(kept_.end()));
+  kept_.clear();
+  return kept;
+}
+
 void Committer::CommitGroup(absl::Span<Job> jobs) {
   const absl::Status broken = health();
   std::vector<ports::Write> writes;
@@ -144,7 +164,7 @@ void Committer::CommitGroup(absl::Span<Job> jobs) {
   std::vector<ports::WriteResult> results;
   const absl::Status status = broken.ok() ? store_->Commit(writes, &results) : broken;
   if (status.ok()) {
-    SetAccepting(true);
+    if (!full_) SetAccepting(true);
     size_t at = 0;
     for (size_t i = 0; i < jobs.size(); ++i) {
       jobs[i].done(status, absl::MakeSpan(results).subspan(at, counts[i]));
@@ -155,7 +175,12 @@ void Committer::CommitGroup(absl::Span<Job> jobs) {
   }
   const bool full = status.code() == absl::StatusCode::kResourceExhausted;
   if (!full && broken.ok()) Fail(status);
-  if (full) SetAccepting(false);
+  bool more_room = false;
+  if (full) {
+    SetAccepting(false);
+    more_room = store_->ReleaseReserve();
+    full_ = full_ || more_room;
+  }
   size_t at = 0;
   for (size_t i = 0; i < jobs.size(); ++i) {
     if (full && jobs[i].critical) {
@@ -165,10 +190,13 @@ void Committer::CommitGroup(absl::Span<Job> jobs) {
       base::MutexLock lock(&mu_);
       kept_.push_back(std::move(jobs[i]));
     } else {
-      jobs[i].done(status, {});
+      jobs[i].done(full ? FullDisk() : status, {});
     }
     at += counts[i];
   }
+  if (!more_room) return;
+  std::vector<Job> kept = TakeKept();
+  if (!kept.empty()) CommitGroup(absl::MakeSpan(kept));
 }
 
 void Committer::SetAccepting(bool accepting) {

@@ -1,9 +1,10 @@
 // committer.h: the one who touches the store: groups the writes of all callers into synced commits.
 //
 // Jobs are committed in the order they were posted. When the disk is full, an ordinary job fails
-// with RESOURCE_EXHAUSTED; a critical one (an outcome that has happened) is kept, in order, and
-// tried again until it is down. Any other failure of a commit is the end: every job then fails with
-// it.
+// with RESOURCE_EXHAUSTED; a critical one (an outcome that has happened) gets the store's reserve,
+// and when that is used up too it is kept, in order, and tried again until it is down. Ordinary
+// jobs are taken again once the reserve can be set aside anew. Any other failure of a commit is the
+// end: every job then fails with it.
 //
 // Threads  Post, PostRead, Stop: any. `done` and reads run on the committer's thread.
 #pragma once
@@ -40,6 +41,8 @@ class Committer {
   Committer(ports::Store* store, Listener listener);
   ~Committer();
 
+  // Before Start: is there room, or did the process end on a full disk?
+  void CheckRoom() ABSL_LOCKS_EXCLUDED(mu_);
   void Start();
   // Commits what waits (critical jobs are given up after one more try on a full disk), then ends.
   void Stop() ABSL_LOCKS_EXCLUDED(mu_);
@@ -59,13 +62,15 @@ class Committer {
 
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
   void Work(std::deque<Job> jobs, Reads reads) ABSL_LOCKS_EXCLUDED(mu_);
-  // Commits jobs[0, count) as one group. On a full disk keeps what is critical.
+  // Commits the jobs as one group. On a full disk keeps what is critical.
   void CommitGroup(absl::Span<Job> jobs) ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<Job> TakeKept() ABSL_LOCKS_EXCLUDED(mu_);
   void SetAccepting(bool accepting) ABSL_LOCKS_EXCLUDED(mu_);
   void Fail(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
   ports::Store* const store_;
   const Listener listener_;
+  bool full_ = false;  // The reserve is given up, or cannot be made.
 
   mutable base::Mutex mu_;
   base::CondVar wake_;

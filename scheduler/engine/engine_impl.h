@@ -15,6 +15,7 @@
 #include "scheduler/core/shard.h"
 #include "scheduler/engine/committer.h"
 #include "scheduler/engine/engine.h"
+#include "scheduler/engine/retention.h"
 
 namespace crescendo::engine {
 
@@ -60,6 +61,7 @@ class Engine::Impl {
   const core::Options options_;
   const Threads threads_;
   core::Shard shard_;  // The engine's thread only.
+  Retention retention_;  // The same.
   Committer committer_;
 
   mutable base::Mutex mu_;
@@ -85,6 +87,9 @@ class Engine::Impl {
   absl::Status Load() ABSL_LOCKS_EXCLUDED(mu_);
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
   bool StepOnce() ABSL_LOCKS_EXCLUDED(mu_);
+  // When there is something to do, if nobody posts anything.
+  absl::Time NextWake() const;
+  bool PruneIfDue(const base::Moment& now);
   void CarryOut(std::vector<core::Effect> effects);
   absl::AnyInvocable<void(absl::Status, absl::Span<ports::WriteResult>)> OutcomesDone();
   void CarryOutOne(core::Save& save, Job& outcomes);
@@ -92,6 +97,7 @@ class Engine::Impl {
   void CarryOutOne(core::Send& send, Job& outcomes);
   void CarryOutOne(core::Close& close, Job& outcomes);
   void CarryOutOne(core::Resolve& resolve, Job& outcomes);
+  void OnAccepting(bool accepting) ABSL_LOCKS_EXCLUDED(mu_);
   void OnFatal(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_);
   void NotifySubscribers() ABSL_LOCKS_EXCLUDED(subscribers_mu_);
 };

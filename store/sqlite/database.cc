@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,8 @@
 
 namespace crescendo::store {
 namespace {
+
+constexpr int kShortWal = 64;  // Pages.
 
 int Primary(int extended_code) { return extended_code & 0xff; }
 
@@ -131,7 +134,9 @@ absl::Status Database::Rollback() {
 }
 
 absl::Status Database::MaybeCheckpoint() {
-  if (wal_pages_ < options_.checkpoint_pages) return absl::OkStatus();
+  const int longest =
+      short_wal_ ? std::min(kShortWal, options_.checkpoint_pages) : options_.checkpoint_pages;
+  if (wal_pages_ < longest) return absl::OkStatus();
   int left = 0, done = 0;
   const int rc =
       sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &left, &done);
