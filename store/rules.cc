@@ -85,6 +85,12 @@ absl::Status CheckChunk(const ports::AppendRecipients& append, int64_t last) {
     return absl::InvalidArgumentError(
         absl::StrCat("chunk is ", append.chunk, "; chunks are numbered from 1"));
   }
+  if (append.chunk <= last) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("chunk ", append.chunk, " of import ", append.import.text(),
+                     " was applied, so long ago that its answer is not kept; go on with chunk ",
+                     last + 1, " or use a new import id"));
+  }
   if (append.chunk > last + 1) {
     return absl::FailedPreconditionError(absl::StrCat("chunk ", append.chunk, " of import ",
                                                       append.import.text(), " cannot follow chunk ",
@@ -120,6 +126,12 @@ absl::Status CheckHolder(DeliveryId id, DeliveryState state,
 absl::Status CheckSettle(const ports::Settle& settle) {
   if (settle.state != DeliveryState::kClaimed) return absl::OkStatus();
   return absl::InvalidArgumentError("state is CLAIMED; an attempt that ended leaves the lane");
+}
+
+absl::Status CheckPrune(const ports::Prune& prune) {
+  if (prune.limit >= 1 && prune.limit <= 10000) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("limit is ", prune.limit, "; it must be in [1, 10000]"));
 }
 
 absl::Status CheckEnd(const ports::EndDelivery& end, DeliveryState state) {

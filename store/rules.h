@@ -30,7 +30,12 @@ struct PastRequest {
   RecordKind kind = RecordKind::kEgressIp;
   uint64_t fingerprint = 0;
   std::string record;  // Its id.
+  absl::Time time = absl::InfinitePast();
 };
+template <class Record>
+absl::Time AnswerTime(const ports::Put<Record>& put) {
+  return put.events.empty() ? put.record.create_time : put.events[0].time;
+}
 // OK: `request` is that one again.
 absl::Status CheckReplay(const ports::RequestKey& request, RecordKind kind,
                          const PastRequest& past);
@@ -48,6 +53,7 @@ absl::Status NoSuchDelivery(DeliveryId id);
 // A chunk that may be answered again: OK. `fingerprint`: of the chunk applied under that number.
 absl::Status CheckChunkReplay(const ports::AppendRecipients& append, uint64_t fingerprint);
 // What the rows and the chunk number say by themselves; `last`: the import's last applied chunk.
+// REQUIRES: the chunk's answer is not stored.
 absl::Status CheckChunk(const ports::AppendRecipients& append, int64_t last);
 absl::Status CampaignIsCancelled(const CampaignId& id);
 
@@ -66,6 +72,7 @@ absl::Status CheckHolder(DeliveryId id, DeliveryState state,
                          const std::optional<ClaimHolder>& holder, const Lane& lane,
                          absl::CivilDay day);
 absl::Status CheckSettle(const ports::Settle& settle);
+absl::Status CheckPrune(const ports::Prune& prune);
 absl::Status CheckEnd(const ports::EndDelivery& end, DeliveryState state);
 
 // ListDeliveries needs a campaign or an address.

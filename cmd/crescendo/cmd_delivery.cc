@@ -70,9 +70,13 @@ absl::Status List(const DeliveryOptions& options, Context& context) {
       EnumNumber(v1::Delivery::State_descriptor(), options.state)));
   request.set_address(options.address);
   const bool everything = options.all || context.options.json;
-  return PrintList(
+  int64_t pruned = 0;
+  RETURN_IF_ERROR(PrintList(
       context, &Stub::ListDeliveries, request,
-      [](const auto& response) -> const auto& { return response.deliveries(); },
+      [&pruned](const auto& response) -> const auto& {
+        pruned = response.pruned_count();
+        return response.deliveries();
+      },
       Table({{"DELIVERY", Column::kLeft},
              {"ADDRESS", Column::kElastic},
              {"STATE", Column::kLeft},
@@ -92,7 +96,13 @@ absl::Status List(const DeliveryOptions& options, Context& context) {
                                                  : "-",
                 ReplyText(delivery)};
       },
-      {everything ? 0 : options.limit, "--all shows all, --state and --address narrow it down"});
+      {everything ? 0 : options.limit, "--all shows all, --state and --address narrow it down"}));
+  if (pruned > 0) {
+    context.streams.err << CountText(pruned)
+                        << " more were finished for longer than the daemon's retention; they are "
+                           "counted, but not listed any more\n";
+  }
+  return absl::OkStatus();
 }
 
 void AddTime(const char* label, bool set, const google::protobuf::Timestamp& time, Card* card) {

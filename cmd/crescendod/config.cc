@@ -117,6 +117,27 @@ absl::Status ReadHolds(const ConfigReader& reader, core::HoldOptions* holds) {
                          &holds->sending_domain_hold);
 }
 
+absl::Status ReadRetention(const ConfigReader& reader, core::RetentionOptions* retention) {
+  const absl::Duration longest = absl::Hours(876'000);
+  const auto kept = [&](const std::string& field, absl::Duration* out) -> absl::Status {
+    RETURN_IF_ERROR(reader.Duration(field, absl::ZeroDuration(), longest, out));
+    if (*out > absl::ZeroDuration() && *out < absl::Hours(1)) {
+      return reader.Bad(field, absl::StrCat("is ", absl::FormatDuration(*out),
+                                            "; it is at least 1 h, or 0 s to keep for ever"));
+    }
+    if (*out == absl::ZeroDuration()) *out = absl::InfiniteDuration();
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(kept("recipients", &retention->recipients));
+  RETURN_IF_ERROR(kept("events", &retention->events));
+  return reader.Duration("answers", absl::Hours(72), longest, &retention->answers);
+}
+
+absl::Status ReadStore(const ConfigReader& reader, store::SqliteOptions* store) {
+  RETURN_IF_ERROR(reader.Int("cache_mib", 1, 65536, &store->cache_mib));
+  return reader.Int("reserve_mib", 0, 65536, &store->reserve_mib);
+}
+
 absl::Status ReadPaths(const v1::DaemonConfig& config, const ConfigReader& reader,
                        const std::string& folder, Settings* settings) {
   const auto resolved = [&](const std::string& field, const std::string& path) {
@@ -239,6 +260,8 @@ absl::StatusOr<Settings> LoadSettings(const std::string& file,
   RETURN_IF_ERROR(ReadPacing(reader.Below("pacing"), &settings.options.pacing));
   RETURN_IF_ERROR(ReadThrottle(reader.Below("throttle"), &settings.options.throttle));
   RETURN_IF_ERROR(ReadHolds(reader.Below("holds"), &settings.options.holds));
+  RETURN_IF_ERROR(ReadRetention(reader.Below("retention"), &settings.options.retention));
+  RETURN_IF_ERROR(ReadStore(reader.Below("store"), &settings.store));
   RETURN_IF_ERROR(ReadEnums(config, reader, &settings));
   if (config.has_seed()) settings.options.seed = config.seed();
   settings.allow_private_destinations = config.allow_private_destinations();

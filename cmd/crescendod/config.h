@@ -13,6 +13,7 @@
 #include "scheduler/base/clock.h"
 #include "scheduler/core/options.h"
 #include "smtp_client/net/deadlines.h"
+#include "store/sqlite/sqlite_store.h"
 
 namespace crescendo::daemon {
 
@@ -34,6 +35,7 @@ struct Settings {
   std::optional<base::ClockScale> clock;  // None: the machine's.
   core::Options options;
   smtp::Deadlines deadlines;
+  store::SqliteOptions store = {.reserve_mib = 128};
   absl::Duration drain_limit = absl::Seconds(30);
   LogLevel log_level = LogLevel::kInfo;
   bool allow_private_destinations = false;

@@ -116,9 +116,8 @@ absl::Status Daemon::Start() {
   if (const std::string warning = store::LibraryWarning(); !warning.empty()) {
     spdlog::info("{}", warning);
   }
-  ASSIGN_OR_RETURN(store_,
-                   store::SqliteStore::Open(
-                       (std::filesystem::path(settings_.data_dir) / "crescendo.db").string()));
+  const std::filesystem::path file = std::filesystem::path(settings_.data_dir) / "crescendo.db";
+  ASSIGN_OR_RETURN(store_, store::SqliteStore::Open(file.string(), settings_.store));
   smtp::SmtpTransportOptions transport;
   transport.deadlines = settings_.deadlines;
   transport.max_connections = settings_.options.max_connections;

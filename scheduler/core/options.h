@@ -51,6 +51,13 @@ struct HoldOptions {
   absl::Duration sending_domain_hold = absl::Hours(1);
 };
 
+// How long what is finished is kept, on the scheduler's clock. InfiniteDuration: for ever.
+struct RetentionOptions {
+  absl::Duration recipients = absl::Hours(24 * 180);  // From their final state on.
+  absl::Duration events = absl::Hours(24 * 180);
+  absl::Duration answers = absl::Hours(24 * 7);  // Of request_ids and chunks. At least 72 h.
+};
+
 struct Options {
   uint64_t seed = 1;
   InDoubtPolicy in_doubt = InDoubtPolicy::kRetry;
@@ -64,6 +71,7 @@ struct Options {
   PacingOptions pacing;
   ThrottleOptions throttle;
   HoldOptions holds;
+  RetentionOptions retention;
 };
 
 }  // namespace crescendo::core

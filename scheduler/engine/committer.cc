@@ -30,12 +30,23 @@ std::vector<Job> TakeCritical(std::vector<Job>& jobs, const absl::Status& full) 
   return critical;
 }
 
+absl::Status FullDisk() {
+  return absl::ResourceExhaustedError(
+      "the disk of the store is full: no new work is taken (what happens to mail in flight is still"
+      " recorded); free some space on it, and it goes on by itself");
+}
+
 }  // namespace
 
 Committer::Committer(ports::Store* store, Listener listener)
     : store_(store), listener_(std::move(listener)) {}
 
 Committer::~Committer() { Stop(); }
+
+void Committer::CheckRoom() {
+  full_ = absl::IsResourceExhausted(store_->KeepReserve());
+  SetAccepting(!full_);
+}
 
 void Committer::Start() {
   thread_ = std::thread([this] { Loop(); });
@@ -151,34 +162,39 @@ void Committer::Work(std::deque<Job> jobs, Reads reads) {
                 std::make_move_iterator(kept_.end()));
     kept_.clear();
   }
+  if (full_) full_ = absl::IsResourceExhausted(store_->KeepReserve());
   // Nobody dares to write since the disk was full: let them try again.
-  if (jobs.empty() && reads.empty()) SetAccepting(true);
-  absl::Status full;
-  while (!jobs.empty() && full.ok()) {
+  if (!full_ && jobs.empty() && reads.empty()) SetAccepting(true);
+  bool stuck = false;
+  while (!jobs.empty() && !stuck) {
     std::vector<Job> group;
     for (size_t writes = 0; !jobs.empty() && writes < kMostWrites; jobs.pop_front()) {
+      if (full_ && !jobs.front().critical && health().ok()) {
+        jobs.front().done(FullDisk(), {});
+        continue;
+      }
       writes += jobs.front().writes.size();
       group.push_back(std::move(jobs.front()));
     }
-    if (full = CommitGroup(group); full.ok()) {
-      SetAccepting(true);
+    if (group.empty()) break;
+    if (CommitGroup(group).ok()) {
+      if (!full_) SetAccepting(true);
       continue;
     }
     SetAccepting(false);
+    full_ = store_->ReleaseReserve() || full_;
     // What has happened is little beside what somebody wants to add, and may still find room.
-    std::vector<Job> critical = TakeCritical(group, full);
-    if (critical.empty() || CommitGroup(critical).ok()) {
-      full = absl::OkStatus();
-      continue;
-    }
+    std::vector<Job> critical = TakeCritical(group, FullDisk());
+    stuck = !critical.empty() && !CommitGroup(critical).ok();
+    if (!stuck) continue;
     jobs.insert(jobs.begin(), std::make_move_iterator(critical.begin()),
                 std::make_move_iterator(critical.end()));
   }
-  if (!full.ok()) {
+  if (stuck) {
     // None may overtake what is kept.
     std::vector<Job> rest(std::make_move_iterator(jobs.begin()),
                           std::make_move_iterator(jobs.end()));
-    for (Job& job : TakeCritical(rest, full)) {
+    for (Job& job : TakeCritical(rest, FullDisk())) {
       base::MutexLock lock(&mu_);
       kept_.push_back(std::move(job));
     }

@@ -2,8 +2,9 @@
 //
 // Jobs are committed in the order they were posted. When the disk is full, an ordinary job fails
 // with RESOURCE_EXHAUSTED; a critical one (an outcome that has happened) is tried without the
-// ordinary ones beside it, and else kept, in order, and tried again until it is down. Any other
-// failure of a commit is the end: every job then fails with it.
+// ordinary ones beside it and gets the store's reserve, and when that is used up too it is kept, in order, and tried again until it is down. Ordinary
+// jobs are taken again once the reserve can be set aside anew. Any other failure of a commit is the
+// end: every job then fails with it.
 //
 // Threads  Post, PostRead, Stop: any. `done` and reads run on the committer's thread.
 #pragma once
@@ -40,6 +41,8 @@ class Committer {
   Committer(ports::Store* store, Listener listener);
   ~Committer();
 
+  // Before Start: is there room, or did the process end on a full disk?
+  void CheckRoom() ABSL_LOCKS_EXCLUDED(mu_);
   void Start();
   // Commits what waits (critical jobs fail with RESOURCE_EXHAUSTED after one more try on a full
   // disk), then ends. Jobs posted later fail with UNAVAILABLE.
@@ -68,6 +71,7 @@ class Committer {
 
   ports::Store* const store_;
   const Listener listener_;
+  bool full_ = false;  // The reserve is given up, or cannot be made.
 
   mutable base::Mutex mu_;
   base::CondVar wake_;

@@ -30,9 +30,10 @@ Engine::Impl::Impl(const Edges& edges, const core::Options& options, Threads thr
       options_(options),
       threads_(threads),
       shard_(*edges.providers, *edges.classifier, options),
+      retention_(options.retention, edges.clock->Now().steady),
       committer_(edges.store,
                  {.committed = [this] { NotifySubscribers(); },
-                  .accepting = [this](bool accepting) { PostLetter(core::StoreHealth{accepting}); },
+                  .accepting = [this](bool accepting) { OnAccepting(accepting); },
                   .fatal = [this](absl::Status status) { OnFatal(std::move(status)); }}) {}
 
 // --- Start and stop
@@ -43,6 +44,7 @@ absl::Status Engine::Impl::Start() {
       [this](ports::TransportEvent event) { PostLetter(std::move(event)); });
   RETURN_IF_ERROR(SettleOpenClaims());
   RETURN_IF_ERROR(Load());
+  committer_.CheckRoom();
   if (threads_ == Threads::kNone) {
     Turn();
     return absl::OkStatus();
@@ -92,7 +94,12 @@ absl::Status Engine::Impl::SettleOpenClaims() {
     writes.push_back(std::move(settle));
   }
   std::vector<ports::WriteResult> results;
-  RETURN_IF_ERROR(edges_.store->Commit(writes, &results));
+  absl::Status status = edges_.store->Commit(writes, &results);
+  // It ended on a full disk, perhaps: this is what the reserve is for.
+  if (absl::IsResourceExhausted(status) && edges_.store->ReleaseReserve()) {
+    status = edges_.store->Commit(writes, &results);
+  }
+  RETURN_IF_ERROR(status);
   for (const ports::WriteResult& result : results) RETURN_IF_ERROR(result.status);
   return absl::OkStatus();
 }
@@ -157,6 +164,17 @@ void Engine::Impl::Stop(absl::Duration limit) {
   for (Task& task : tasks) task();
 }
 
+void Engine::Impl::OnAccepting(bool accepting) {
+  if (accepting) {
+    spdlog::info("the store's disk has room again: new work is taken");
+  } else {
+    spdlog::warn(
+        "the store's disk is full: no new work is taken until there is room (and for "
+        "store.reserve_mib); free some space");
+  }
+  PostLetter(core::StoreHealth{accepting});
+}
+
 void Engine::Impl::OnFatal(absl::Status status) {
   absl::AnyInvocable<void(absl::Status)> handler;
   {
@@ -200,7 +218,7 @@ void Engine::Impl::Loop() {
       base::MutexLock lock(&mu_);
       // The first turn comes at once: Start waits for it, and an empty store has no letters.
       if (turns_ > 0 && letters_.empty() && tasks_.empty() && !stopping_) {
-        const absl::Duration until = shard_.next_wake() - edges_.clock->Now().wall;
+        const absl::Duration until = NextWake() - edges_.clock->Now().wall;
         const absl::Duration real = edges_.clock->RealDelay(until);
         if (real > absl::ZeroDuration()) {
           wake_.WaitFor(&mu_, std::min<std::chrono::nanoseconds>(absl::ToChronoNanoseconds(real),
@@ -221,9 +239,11 @@ bool Engine::Impl::StepOnce() {
     letters.swap(letters_);
     tasks.swap(tasks_);
   }
-  std::vector<core::Effect> effects = shard_.Step(edges_.clock->Now(), letters);
-  const bool busy = !letters.empty() || !tasks.empty() || !effects.empty();
+  const base::Moment now = edges_.clock->Now();
+  std::vector<core::Effect> effects = shard_.Step(now, letters);
+  bool busy = !letters.empty() || !tasks.empty() || !effects.empty();
   CarryOut(std::move(effects));
+  if (PruneIfDue(now)) busy = true;
   // After the step, so that what a task answers is in force.
   for (Task& task : tasks) task();
   base::MutexLock lock(&mu_);
@@ -243,7 +263,37 @@ absl::Time Engine::Impl::Turn() {
     busy = StepOnce();
     busy = committer_.RunPending() || busy;
   }
-  return shard_.next_wake();
+  return NextWake();
+}
+
+absl::Time Engine::Impl::NextWake() const {
+  const base::Moment now = edges_.clock->Now();
+  return std::min(shard_.next_wake(), now.wall + (retention_.next_time() - now.steady));
+}
+
+bool Engine::Impl::PruneIfDue(const base::Moment& now) {
+  std::optional<ports::Prune> step = retention_.Next(now);
+  if (!step) return false;
+  Job job;
+  job.critical = true;  // It makes room.
+  job.writes.push_back(*step);
+  job.done = [this](absl::Status status, absl::Span<ports::WriteResult> results) {
+    if (status.ok()) status = results[0].status;
+    absl::StatusOr<ports::Pruned> pruned = ports::Pruned();
+    if (status.ok()) pruned = std::get<ports::Pruned>(results[0].value);
+    if (!status.ok()) pruned = status;
+    PostTask([this, pruned = std::move(pruned)] {
+      retention_.Done(pruned, edges_.clock->Now().steady);
+      const ports::Pruned& sum = retention_.sum();
+      if (!pruned.ok()) {
+        spdlog::warn("pruning goes on in a minute: {}", pruned.status().ToString());
+      } else if (!retention_.sweeping() && sum.deliveries + sum.events > 0) {
+        spdlog::info("pruned {} finished recipients and {} events", sum.deliveries, sum.events);
+      }
+    });
+  };
+  committer_.Post(std::move(job));
+  return true;
 }
 
 void Engine::Impl::CarryOut(std::vector<core::Effect> effects) {

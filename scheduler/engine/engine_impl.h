@@ -15,6 +15,7 @@
 #include "scheduler/core/shard.h"
 #include "scheduler/engine/committer.h"
 #include "scheduler/engine/engine.h"
+#include "scheduler/engine/retention.h"
 
 namespace crescendo::engine {
 
@@ -62,6 +63,7 @@ class Engine::Impl {
   const core::Options options_;
   const Threads threads_;
   core::Shard shard_;  // The engine's thread only.
+  Retention retention_;  // The same.
   Committer committer_;
 
   mutable base::Mutex mu_;
@@ -90,6 +92,9 @@ class Engine::Impl {
   absl::Status Load();  // Before the threads start.
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
   bool StepOnce() ABSL_LOCKS_EXCLUDED(mu_);
+  // When there is something to do, if nobody posts anything.
+  absl::Time NextWake() const;
+  bool PruneIfDue(const base::Moment& now);
   void CarryOut(std::vector<core::Effect> effects);
   // One job, in order. What of it the store refuses becomes an alert.
   void PostOutcomes(std::vector<ports::Write> writes);
@@ -99,6 +104,7 @@ class Engine::Impl {
   void CarryOutOne(core::Send& send, std::vector<ports::Write>& outcomes);
   void CarryOutOne(core::Close& close, std::vector<ports::Write>& outcomes);
   void CarryOutOne(core::Resolve& resolve, std::vector<ports::Write>& outcomes);
+  void OnAccepting(bool accepting) ABSL_LOCKS_EXCLUDED(mu_);
   void OnFatal(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_);
   void NotifySubscribers() ABSL_LOCKS_EXCLUDED(subscribers_mu_);
 };

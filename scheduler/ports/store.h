@@ -40,7 +40,7 @@
 
 namespace crescendo::ports {
 
-// Makes a create happen once: same id and fingerprint, same answer, for at least 72 h.
+// Makes a create happen once: same id and fingerprint, same answer, until it is pruned.
 struct RequestKey {
   std::string id;            // "": not idempotent.
   uint64_t fingerprint = 0;  // Of the request's body.
@@ -69,7 +69,8 @@ struct AppendEvents {
 };
 
 // One chunk of an import. Chunks of one import are numbered 1, 2, 3 …; one that was applied before
-// answers as then (`replayed`), one with a gap before it is FAILED_PRECONDITION.
+// answers as then (`replayed`), one with a gap before it is FAILED_PRECONDITION, and so is one
+// whose answer has been pruned: it is never applied twice.
 struct AppendRecipients {
   struct Row {
     std::string address;  // Normalised.
@@ -172,16 +173,34 @@ struct RemoveSuppression {
   std::vector<Event> events;
 };  // NOT_FOUND.
 
+// Takes away what is finished and old, a little at a time, so that no commit is long. Counts stay
+// as they are (CountPruned says how many of them have no delivery any more), ids are never given
+// again (so the newest delivery of all stays), and of each import its last chunk stays.
+struct Prune {
+  // Deliveries that reached a final state before this. InfinitePast, here and below: none.
+  absl::Time deliveries_before = absl::InfinitePast();
+  absl::Time events_before = absl::InfinitePast();   // From the oldest on, up to the first younger.
+  absl::Time answers_before = absl::InfinitePast();  // request_ids and chunks.
+  // Where to go on looking for deliveries: `next` of the step before.
+  DeliveryId after;
+  int limit = 256;  // Of each kind, so many rows are looked at. Range: [1, 10000].
+};
+struct Pruned {
+  int64_t deliveries = 0, events = 0, answers = 0;  // That are gone.
+  DeliveryId next;
+  bool more = false;  // There is more to look at now.
+};
+
 using Write = std::variant<Put<EgressIp>, Put<Pool>, Put<Plan>, Put<Campaign>, PutPlanDay, PutLane,
                            AppendEvents, AppendRecipients, Claim, Release, Settle, EndDelivery,
-                           CancelDeliveries, AddSuppressions, RemoveSuppression>;
+                           CancelDeliveries, AddSuppressions, RemoveSuppression, Prune>;
 
 struct WriteResult {
   absl::Status status;
-  // Put: the record as stored. AppendRecipients, Claim: their outcome. AddSuppressions, Settle with
-  // `suppress`, CancelDeliveries: the deliveries that ended by it. Else nothing.
+  // Put: the record as stored. AppendRecipients, Claim, Prune: their outcome. AddSuppressions,
+  // Settle with `suppress`, CancelDeliveries: the deliveries that ended by it. Else nothing.
   std::variant<std::monostate, EgressIp, Pool, Plan, Campaign, AppendOutcome,
-               std::vector<ClaimedDelivery>, std::vector<DeliveryId>>
+               std::vector<ClaimedDelivery>, std::vector<DeliveryId>, Pruned>
       value;
   bool replayed = false;  // Put: the request_id was answered before; this is that answer.
 };
@@ -231,6 +250,12 @@ class Store {
   virtual absl::Status Commit(absl::Span<const Write> writes,
                               std::vector<WriteResult>* results) = 0;
 
+  // Room set aside for a full disk, for a store that has a disk.
+  // Gives it up for the next commits. False: there was none.
+  virtual bool ReleaseReserve() = 0;
+  // Sets it aside, if it is not. RESOURCE_EXHAUSTED: not enough room yet. UNAVAILABLE: it cannot.
+  virtual absl::Status KeepReserve() = 0;
+
   virtual absl::StatusOr<Directory> LoadDirectory() = 0;
   // Queued and deferred deliveries of campaigns that are not cancelled, with id > `after`, by id.
   virtual absl::StatusOr<std::vector<QueuedDelivery>> LoadQueued(DeliveryId after, int limit) = 0;
@@ -241,9 +266,13 @@ class Store {
                                                                DeliveryId after, int limit) = 0;
   // Kept in the commit that changes it: no scan.
   virtual absl::StatusOr<CampaignCounts> CountDeliveries(const CampaignId& campaign) = 0;
+  // Of those, the ones that no list shows any more.
+  virtual absl::StatusOr<CampaignCounts> CountPruned(const CampaignId& campaign) = 0;
   virtual absl::StatusOr<std::vector<Event>> ListEvents(const EventFilter& filter, EventId after,
                                                         int limit) = 0;
-  virtual absl::StatusOr<EventId> LastEvent() = 0;  // 0 if there is none.
+  virtual absl::StatusOr<EventId> LastEvent() = 0;  // 0 if there was none yet.
+  // Those with a smaller id have been pruned. LastEvent() + 1 if there is none.
+  virtual absl::StatusOr<EventId> FirstEvent() = 0;
   // By address.
   virtual absl::StatusOr<std::vector<Suppression>> ListSuppressions(absl::string_view after,
                                                                     int limit) = 0;

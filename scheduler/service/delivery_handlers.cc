@@ -60,7 +60,11 @@ grpc::ServerUnaryReactor* DeliveryHandlers::ListDeliveries(grpc::CallbackServerC
               [filter = std::move(filter), page = std::move(page), after,
                response](ports::Store& store) -> absl::Status {
                 if (filter.campaign.has_value()) {
-                  RETURN_IF_ERROR(store.CountDeliveries(*filter.campaign).status());
+                  ASSIGN_OR_RETURN(CampaignCounts pruned, store.CountPruned(*filter.campaign));
+                  if (!filter.address.has_value()) {
+                    response->set_pruned_count(filter.state ? pruned[*filter.state]
+                                                            : pruned.total());
+                  }
                 }
                 // One more than asked for tells whether a page follows.
                 ASSIGN_OR_RETURN(const std::vector<Delivery> found,

@@ -37,6 +37,8 @@ grpc::ServerUnaryReactor* EventHandlers::ListEvents(grpc::CallbackServerContext*
                 }
                 ASSIGN_OR_RETURN(const EventId newest, store.LastEvent());
                 response->set_last_event(NameOf(newest));
+                ASSIGN_OR_RETURN(const EventId oldest, store.FirstEvent());
+                response->set_first_event(NameOf(oldest));
                 return absl::OkStatus();
               });
     return absl::OkStatus();

@@ -28,6 +28,20 @@ EventStream* EventStream::Start(engine::Engine* engine, Streams* streams,
   return stream.get();
 }
 
+absl::Status EventStream::CheckCursor(ports::Store& store, EventId last) const {
+  if (last < *cursor_) {
+    return Fault("after_event",
+                 absl::StrCat("is ", NameOf(*cursor_), ", which has not happened; the newest is ",
+                              NameOf(last)));
+  }
+  ASSIGN_OR_RETURN(const EventId first, store.FirstEvent());
+  const EventId before_first(first.value() - 1);
+  if (*cursor_ == EventId(0) || !(*cursor_ < before_first)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("after_event is ", NameOf(*cursor_), "; the events up to ", NameOf(before_first),
+                   " are older than the retention and gone: go on behind ", NameOf(before_first)));
+}
+
 absl::Status EventStream::Begin(const v1::StreamEventsRequest& request) {
   if (!request.after_event().empty()) {
     ASSIGN_OR_RETURN(const EventId after, ParseEvent("after_event", request.after_event()));
@@ -64,10 +78,9 @@ void EventStream::Read(ports::Store& store) {
   const absl::StatusOr<EventId> last = store.LastEvent();
   if (!last.ok()) return EndLocked(last.status());
   if (!cursor_.has_value()) cursor_ = *last;
-  if (!std::exchange(checked_, true) && *last < *cursor_) {
-    return EndLocked(Fault(
-        "after_event", absl::StrCat("is ", NameOf(*cursor_),
-                                    ", which has not happened; the newest is ", NameOf(*last))));
+  if (!std::exchange(checked_, true)) {
+    const absl::Status fault = CheckCursor(store, *last);
+    if (!fault.ok()) return EndLocked(fault);
   }
   auto page = store.ListEvents(filter_, *cursor_, kPage);
   if (!page.ok()) return EndLocked(page.status());

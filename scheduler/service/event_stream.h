@@ -36,6 +36,9 @@ class EventStream final : public grpc::ServerWriteReactor<v1::Event>,
   EventStream(engine::Engine* engine, Streams* streams) : engine_(engine), streams_(streams) {}
 
   absl::Status Begin(const v1::StreamEventsRequest& request) ABSL_LOCKS_EXCLUDED(mu_);
+  // Can the stream go on behind the caller's cursor without a gap?
+  absl::Status CheckCursor(ports::Store& store, EventId last) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Wake() ABSL_LOCKS_EXCLUDED(mu_);
   // Writes the page's next event, or reads the next page, or waits.
   void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -50,7 +53,7 @@ class EventStream final : public grpc::ServerWriteReactor<v1::Event>,
 
   base::Mutex mu_;
   std::optional<EventId> cursor_ ABSL_GUARDED_BY(mu_);  // None: behind what is there at the start.
-  bool checked_ ABSL_GUARDED_BY(mu_) = false;           // The caller's cursor is not ahead.
+  bool checked_ ABSL_GUARDED_BY(mu_) = false;           // The caller's cursor.
   std::vector<Event> page_ ABSL_GUARDED_BY(mu_);
   size_t next_ ABSL_GUARDED_BY(mu_) = 0;   // Of the page: the next to write.
   v1::Event event_ ABSL_GUARDED_BY(mu_);   // While it is written, not touched.

@@ -12,7 +12,8 @@ ports::WriteResult Failed(absl::Status status) { return {std::move(status), {}, 
 
 DeliveryRow* MemoryTables::Find(DeliveryId id) {
   if (id.value() < 1 || id.value() > static_cast<int64_t>(deliveries.size())) return nullptr;
-  return &deliveries[static_cast<size_t>(id.value() - 1)];
+  DeliveryRow& row = deliveries[static_cast<size_t>(id.value() - 1)];
+  return row.pruned ? nullptr : &row;
 }
 
 CampaignRow* MemoryTables::Find(const CampaignId& id) {
@@ -38,8 +39,9 @@ void MemoryTables::Move(DeliveryRow* row, DeliveryState state) {
   row->state = state;
 }
 
-void MemoryTables::End(DeliveryRow* row, DeliveryState state) {
+void MemoryTables::End(DeliveryRow* row, DeliveryState state, absl::Time time) {
   Move(row, state);
+  row->end_time = time;
   row->next_attempt_time = absl::InfinitePast();
   row->pinned_ip = 0;
 }
@@ -77,7 +79,8 @@ ports::WriteResult MemoryTables::Apply(const ports::AppendRecipients& append) {
   const CampaignKey key = campaign_row->campaign.key;
   const auto import = imports.find({key, append.import});
   const int64_t last = import == imports.end() ? 0 : static_cast<int64_t>(import->second.size());
-  if (append.chunk >= 1 && append.chunk <= last) {
+  if (append.chunk >= 1 && append.chunk <= last &&
+      !import->second[static_cast<size_t>(append.chunk - 1)].pruned) {
     const Chunk& chunk = import->second[static_cast<size_t>(append.chunk - 1)];
     absl::Status status = CheckChunkReplay(append, chunk.fingerprint);
     if (!status.ok()) return Failed(std::move(status));
@@ -118,6 +121,7 @@ ports::WriteResult MemoryTables::Apply(const ports::AppendRecipients& append) {
   }
   Chunk& chunk = imports[{key, append.import}].emplace_back();
   chunk.fingerprint = append.fingerprint;
+  chunk.time = append.now;
   chunk.outcome.added = outcome.added;
   chunk.outcome.duplicates = outcome.duplicates;
   chunk.outcome.suppressed = outcome.suppressed;
@@ -134,7 +138,7 @@ ports::WriteResult MemoryTables::Apply(const ports::Claim& claim) {
     if (!suppressions.empty()) {
       const auto suppression = suppressions.find(row->address);
       if (suppression != suppressions.end()) {
-        End(row, DeliveryState::kSuppressed);
+        End(row, DeliveryState::kSuppressed, claim.now);
         const Event event = SuppressedEvent(claim.now, owner.id, id, suppression->second.reason);
         Append({&event, 1});
         continue;
@@ -179,6 +183,7 @@ ports::WriteResult MemoryTables::Apply(const ports::Release& release) {
 
 void MemoryTables::Settled(const ports::Settle& settle, DeliveryRow* row) {
   Move(row, settle.state);
+  if (IsFinal(settle.state)) row->end_time = settle.now;
   const bool deferred = settle.state == DeliveryState::kDeferred;
   row->next_attempt_time = deferred ? settle.next_attempt_time : absl::InfinitePast();
   row->pinned_ip = deferred ? labels.Key(settle.pinned_ip.text()) : 0;
@@ -246,7 +251,7 @@ ports::WriteResult MemoryTables::Apply(const ports::EndDelivery& end) {
   absl::Status status = CheckEnd(end, row->state);
   if (status.ok()) status = CheckEvents(end.events);
   if (!status.ok()) return Failed(std::move(status));
-  End(row, end.state);
+  End(row, end.state, end.now);
   Append(end.events, row->address);
   return {};
 }
@@ -260,7 +265,7 @@ ports::WriteResult MemoryTables::Apply(const ports::CancelDeliveries& cancel) {
     DeliveryRow* row = &deliveries[i];
     if (row->campaign != key) continue;
     if (!IsWaiting(row->state) && row->state != DeliveryState::kInDoubt) continue;
-    End(row, DeliveryState::kCancelled);
+    End(row, DeliveryState::kCancelled, cancel.now);
     ended.push_back(DeliveryId(static_cast<int64_t>(i + 1)));
   }
   return {absl::OkStatus(), std::move(ended), false};
@@ -273,7 +278,7 @@ void MemoryTables::EndWaiting(const Suppression& suppression, absl::Time time,
   for (const DeliveryId id : same->second) {
     DeliveryRow* row = Find(id);
     if (!IsWaiting(row->state)) continue;
-    End(row, DeliveryState::kSuppressed);
+    End(row, DeliveryState::kSuppressed, time);
     const Event event =
         SuppressedEvent(time, campaign(row->campaign).campaign.id, id, suppression.reason);
     Append({&event, 1});

@@ -100,10 +100,10 @@ absl::StatusOr<std::vector<QueuedDelivery>> MemoryStore::LoadQueued(DeliveryId a
   const auto end = static_cast<int64_t>(tables_->deliveries.size());
   for (int64_t id = std::max<int64_t>(after.value(), 0) + 1;
        id <= end && static_cast<int64_t>(queued.size()) < limit; ++id) {
-    const DeliveryRow& row = *tables_->Find(DeliveryId(id));
-    if (!IsWaiting(row.state)) continue;
-    if (tables_->campaign(row.campaign).campaign.state == CampaignState::kCancelled) continue;
-    queued.push_back(tables_->Queued(DeliveryId(id), row));
+    const DeliveryRow* row = tables_->Find(DeliveryId(id));
+    if (row == nullptr || !IsWaiting(row->state)) continue;
+    if (tables_->campaign(row->campaign).campaign.state == CampaignState::kCancelled) continue;
+    queued.push_back(tables_->Queued(DeliveryId(id), *row));
   }
   return queued;
 }
@@ -133,12 +133,13 @@ absl::StatusOr<std::vector<Delivery>> MemoryStore::ListDeliveries(
   if (absl::Status status = CheckFilter(filter); !status.ok()) return status;
   std::vector<Delivery> page;
   const auto consider = [&](DeliveryId id) {
-    const DeliveryRow& row = *tables_->Find(id);
-    const CampaignId& campaign = tables_->campaign(row.campaign).campaign.id;
-    if (id.value() <= after.value() || (filter.state && row.state != *filter.state)) return;
+    const DeliveryRow* row = tables_->Find(id);
+    if (row == nullptr) return;
+    const CampaignId& campaign = tables_->campaign(row->campaign).campaign.id;
+    if (id.value() <= after.value() || (filter.state && row->state != *filter.state)) return;
     if (filter.campaign && campaign != *filter.campaign) return;
     if (static_cast<int64_t>(page.size()) >= limit) return;
-    page.push_back(ToDelivery(id, row, campaign, tables_->labels));
+    page.push_back(ToDelivery(id, *row, campaign, tables_->labels));
   };
   if (filter.address) {
     const auto same = tables_->by_address.find(*filter.address);
@@ -160,11 +161,19 @@ absl::StatusOr<CampaignCounts> MemoryStore::CountDeliveries(const CampaignId& ca
   return row->counts;
 }
 
+absl::StatusOr<CampaignCounts> MemoryStore::CountPruned(const CampaignId& campaign) {
+  const CampaignRow* row = tables_->Find(campaign);
+  if (row == nullptr) return NoSuch("campaign", campaign.text());
+  return row->pruned;
+}
+
 absl::StatusOr<std::vector<Event>> MemoryStore::ListEvents(const ports::EventFilter& filter,
                                                            EventId after, int limit) {
   std::vector<Event> page;
   const Labels& labels = tables_->labels;
-  for (auto i = static_cast<size_t>(std::max<int64_t>(after.value(), 0));
+  // The history of a delivery goes with it.
+  if (filter.delivery && tables_->Find(*filter.delivery) == nullptr) return page;
+  for (auto i = static_cast<size_t>(std::max(after.value(), tables_->first_event - 1));
        i < tables_->events.size() && static_cast<int64_t>(page.size()) < limit; ++i) {
     const EventRow& row = tables_->events[i];
     if (!Matches(filter, row, labels)) continue;
@@ -191,6 +200,8 @@ absl::StatusOr<std::vector<Event>> MemoryStore::ListEvents(const ports::EventFil
 absl::StatusOr<EventId> MemoryStore::LastEvent() {
   return EventId(static_cast<int64_t>(tables_->events.size()));
 }
+
+absl::StatusOr<EventId> MemoryStore::FirstEvent() { return EventId(tables_->first_event); }
 
 absl::StatusOr<std::vector<Suppression>> MemoryStore::ListSuppressions(absl::string_view after,
                                                                        int limit) {

@@ -32,7 +32,9 @@ ports::WriteResult MemoryTables::ApplyPut(const ports::Put<Record>& put, Table* 
   Record& record = (*table)[id];
   record = put.record;
   ++record.revision;
-  if (!put.request.id.empty()) requests[put.request.id] = {kind, put.request.fingerprint, id};
+  if (!put.request.id.empty()) {
+    requests[put.request.id] = {kind, put.request.fingerprint, id, AnswerTime(put)};
+  }
   Append(put.events);
   return {absl::OkStatus(), record};
 }
@@ -74,7 +76,8 @@ ports::WriteResult MemoryTables::Apply(const ports::Put<Campaign>& put) {
   row->campaign.key = campaign_keys[id];
   ++row->campaign.revision;
   if (!put.request.id.empty()) {
-    requests[put.request.id] = {RecordKind::kCampaign, put.request.fingerprint, id};
+    requests[put.request.id] = {RecordKind::kCampaign, put.request.fingerprint, id,
+                                AnswerTime(put)};
   }
   Append(put.events);
   return {absl::OkStatus(), row->campaign, false};

@@ -36,6 +36,8 @@ struct DeliveryRow {
   absl::Time first_attempt_time = absl::InfinitePast();
   absl::Time last_attempt_time = absl::InfinitePast();
   absl::Time next_attempt_time = absl::InfinitePast();
+  absl::Time end_time = absl::InfinitePast();              // When it became final.
+  bool pruned = false;                                     // Only its place is left.
   uint32_t last_ip = 0, last_provider = 0, pinned_ip = 0;  // Labels.
   uint32_t claim_ip = 0, claim_provider = 0;               // While claimed.
   absl::CivilDay claim_day;
@@ -60,11 +62,14 @@ struct EventRow {
 struct CampaignRow {
   Campaign campaign;
   CampaignCounts counts;
+  CampaignCounts pruned;  // Of those.
 };
 
 struct Chunk {
   uint64_t fingerprint = 0;
   ports::AppendOutcome outcome;  // Without `queued` and `new_domains`.
+  absl::Time time;
+  bool pruned = false;
 };
 
 class MemoryTables {
@@ -84,8 +89,9 @@ class MemoryTables {
   ports::WriteResult Apply(const ports::CancelDeliveries& cancel);
   ports::WriteResult Apply(const ports::AddSuppressions& add);
   ports::WriteResult Apply(const ports::RemoveSuppression& remove);
+  ports::WriteResult Apply(const ports::Prune& prune);
 
-  // nullptr if there is no such delivery or campaign.
+  // nullptr if there is no such delivery (any more) or campaign.
   DeliveryRow* Find(DeliveryId id);
   CampaignRow* Find(const CampaignId& id);
   CampaignRow& campaign(CampaignKey key) { return campaigns[static_cast<size_t>(key.value() - 1)]; }
@@ -106,6 +112,7 @@ class MemoryTables {
   std::vector<DeliveryRow> deliveries;
   absl::flat_hash_map<std::string, std::vector<DeliveryId>> by_address;
   std::vector<EventRow> events;
+  int64_t first_event = 1;  // Those before it are pruned.
   std::map<std::string, Suppression> suppressions;
   std::map<std::pair<CampaignKey, ImportId>, std::vector<Chunk>> imports;
   Labels labels;
@@ -125,10 +132,13 @@ class MemoryTables {
   absl::Status CheckClaims(const ports::Release& release);
   void Settled(const ports::Settle& settle, DeliveryRow* row);
   void Move(DeliveryRow* row, DeliveryState state);  // Keeps the counts.
-  void End(DeliveryRow* row, DeliveryState state);
+  void End(DeliveryRow* row, DeliveryState state, absl::Time time);
   std::optional<ClaimHolder> Holder(const DeliveryRow& row) const;
   LedgerRow& Ledger(const Lane& lane, absl::CivilDay day);
   DomainKey Domain(absl::string_view domain, ports::AppendOutcome* outcome);
+  void PruneDeliveries(const ports::Prune& prune, ports::Pruned* pruned);
+  void PruneEvents(const ports::Prune& prune, ports::Pruned* pruned);
+  void PruneAnswers(const ports::Prune& prune, ports::Pruned* pruned);
   // Ends what waits of a suppressed address, an event each; adds the ids to `ended`.
   void EndWaiting(const Suppression& suppression, absl::Time time, std::vector<DeliveryId>* ended);
 };

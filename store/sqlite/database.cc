@@ -3,17 +3,49 @@
 #include <errno.h>
 #include <malloc.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
+#include <algorithm>
+#include <fstream>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "scheduler/base/check.h"
 #include "scheduler/base/status_macros.h"
 
 namespace crescendo::store {
 namespace {
 
+constexpr int kShortWal = 64;  // Pages.
+
 int Primary(int extended_code) { return extended_code & 0xff; }
+
+// ", by process 123 (crescendod)", or "" if the system does not tell. Not by asking for the lock:
+// closing a file ends all locks that this process has on it.
+std::string LockHolder(const std::string& path) {
+  struct stat file;
+  if (stat(path.c_str(), &file) != 0) return "";
+  std::ifstream locks("/proc/locks");
+  std::string line;
+  while (std::getline(locks, line)) {
+    // "1: POSIX  ADVISORY  WRITE 123 fe:01:4711 1073741826 1073742335"
+    const std::vector<std::string> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
+    int64_t process = 0;
+    if (words.size() < 6 || words[3] != "WRITE" || !absl::SimpleAtoi(words[4], &process) ||
+        process <= 0 || !absl::EndsWith(words[5], absl::StrCat(":", file.st_ino))) {
+      continue;
+    }
+    std::ifstream comm(absl::StrCat("/proc/", process, "/comm"));
+    std::string name;
+    std::getline(comm, name);
+    return absl::StrCat(", by process ", process, name.empty() ? "" : absl::StrCat(" (", name, ")"));
+  }
+  return "";
+}
 
 // Why the last failed call on the WAL or on the file itself failed; 0 if that is unknown. EIO wins:
 // it must not hide behind an older fault of the other file. (sqlite3_system_errno knows nothing of
@@ -101,8 +133,10 @@ absl::Status Database::Fault(absl::string_view doing) const {
   const int code = sqlite3_extended_errcode(handle_);
   const absl::StatusCode status = CodeOfSqliteError(code, LastErrno(handle_));
   if (Primary(code) == SQLITE_BUSY || Primary(code) == SQLITE_LOCKED) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        path_, " is in use by another process (lock held); only one may have it open"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(path_, " is in use by another process (lock held", LockHolder(path_),
+                     "); only one may have it open: stop that one, or give this one another file"
+                     " (data_dir)"));
   }
   if (Primary(code) == SQLITE_NOTADB) {
     return absl::DataLossError(absl::StrCat(
@@ -147,7 +181,9 @@ absl::Status Database::Rollback() {
 }
 
 absl::Status Database::MaybeCheckpoint() {
-  if (wal_pages_ < options_.checkpoint_pages) return absl::OkStatus();
+  const int longest =
+      short_wal_ ? std::min(kShortWal, options_.checkpoint_pages) : options_.checkpoint_pages;
+  if (wal_pages_ < longest) return absl::OkStatus();
   int left = 0, done = 0;
   const int rc =
       sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &left, &done);

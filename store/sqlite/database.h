@@ -29,6 +29,9 @@ namespace crescendo::store {
 struct DatabaseOptions {
   int cache_mib = 64;            // Page cache. Range: [1, 65536].
   int checkpoint_pages = 16384;  // WAL pages of 4 KiB that cause a checkpoint. Range: [1, 1000000].
+  // Room set aside for a full disk; it should hold a whole WAL, which a checkpoint copies into the
+  // file. Range: [0, 65536].
+  int reserve_mib = 0;
 };
 
 // What an SQLite error means for the caller. `system_errno`: of the failed call, 0 if unknown.
@@ -54,6 +57,8 @@ class Database {
   // Copies the WAL into the file once it is long. Not OK: the copy failed, and no later commit may
   // be trusted. A full disk is OK: the WAL still holds everything, a later call tries again.
   absl::Status MaybeCheckpoint();
+  // While the disk is full the WAL is kept short: what it has on the disk is used again and again.
+  void set_short_wal(bool on) { short_wal_ = on; }
 
   // Empties the page cache.
   void ReleaseMemory();
@@ -79,6 +84,7 @@ class Database {
   const DatabaseOptions options_;
   int wal_pages_ = 0;  // After the last commit.
   mutable absl::Status damage_;
+  bool short_wal_ = false;
 };
 
 // Bound as NULL when it is 0 or "".

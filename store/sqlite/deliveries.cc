@@ -111,7 +111,7 @@ absl::Status Deliveries::Apply(const ports::AppendRecipients& append, ports::Wri
   }
   RETURN_IF_ERROR(add_chunk_.Run(key, append.import.text(), append.chunk,
                                  static_cast<int64_t>(append.fingerprint), outcome.added,
-                                 outcome.duplicates, outcome.suppressed));
+                                 outcome.duplicates, outcome.suppressed, append.now));
   result->value = std::move(outcome);
   return absl::OkStatus();
 }
@@ -258,7 +258,8 @@ absl::Status Deliveries::SettleRow(const ports::Settle& settle, Row* row) {
       row->subject.delivery, static_cast<int>(settle.state), settle.counts_as_attempt,
       settle.slot == ports::Settle::Slot::kInDoubt, row->first_attempt_time, row->last_attempt_time,
       deferred ? settle.next_attempt_time : absl::InfinitePast(), row->last_ip, row->last_provider,
-      pinned_ip, row->category, TextOrNull{row->reply}, row->subject.last_event));
+      pinned_ip, row->category, TextOrNull{row->reply}, row->subject.last_event,
+      IsFinal(settle.state) ? settle.now : absl::InfinitePast()));
   RETURN_IF_ERROR(unclaim_.Run(row->subject.delivery));
 
   tally_->Move(row->campaign.value(), DeliveryState::kClaimed, settle.state);
@@ -273,8 +274,9 @@ absl::Status Deliveries::SettleRow(const ports::Settle& settle, Row* row) {
   return absl::OkStatus();
 }
 
-absl::Status Deliveries::End(const Row& row, DeliveryState state) {
-  RETURN_IF_ERROR(end_.Run(row.subject.delivery, static_cast<int>(state), row.subject.last_event));
+absl::Status Deliveries::End(const Row& row, DeliveryState state, absl::Time time) {
+  RETURN_IF_ERROR(
+      end_.Run(row.subject.delivery, static_cast<int>(state), row.subject.last_event, time));
   tally_->Move(row.campaign.value(), row.state(), state);
   return absl::OkStatus();
 }
@@ -283,7 +285,7 @@ absl::Status Deliveries::EndSuppressed(Row* row, absl::Time time, SuppressionRea
   const Event event = SuppressedEvent(time, records_->Get(row->campaign).id,
                                       DeliveryId(row->subject.delivery), reason);
   RETURN_IF_ERROR(events_->Append({&event, 1}, &row->subject));
-  return End(*row, DeliveryState::kSuppressed);
+  return End(*row, DeliveryState::kSuppressed, time);
 }
 
 absl::Status Deliveries::EndWaiting(const std::string& address, absl::Time time,
@@ -310,7 +312,7 @@ absl::Status Deliveries::Apply(const ports::EndDelivery& end, ports::WriteResult
   if (fault.ok()) RETURN_IF_ERROR(events_->Check(end.events, &row->subject, &fault));
   if (!fault.ok()) return absl::OkStatus();
   RETURN_IF_ERROR(events_->Append(end.events, &row->subject));
-  return End(*row, end.state);
+  return End(*row, end.state, end.now);
 }
 
 absl::Status Deliveries::Apply(const ports::CancelDeliveries& cancel, ports::WriteResult* result) {
@@ -331,7 +333,7 @@ absl::Status Deliveries::Apply(const ports::CancelDeliveries& cancel, ports::Wri
   std::vector<DeliveryId> ended;
   ended.reserve(found.size());
   for (const auto& [id, state] : found) {
-    RETURN_IF_ERROR(cancel_.Run(id.value()));
+    RETURN_IF_ERROR(cancel_.Run(id.value(), cancel.now));
     tally_->Move(key, state, DeliveryState::kCancelled);
     ended.push_back(id);
   }

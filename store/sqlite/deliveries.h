@@ -60,7 +60,7 @@ class Deliveries {
                          absl::Time now, ports::AppendOutcome* outcome, int64_t* newest);
   absl::StatusOr<Variables> VariablesOf(DeliveryId id);
   absl::Status SettleRow(const ports::Settle& settle, Row* row);
-  absl::Status End(const Row& row, DeliveryState state);
+  absl::Status End(const Row& row, DeliveryState state, absl::Time time);
   absl::StatusOr<std::optional<SuppressionReason>> SuppressedFor(const std::string& address);
   absl::Status EndSuppressed(Row* row, absl::Time time, SuppressionReason reason);
   absl::Status EndWaiting(const std::string& address, absl::Time time, SuppressionReason reason,
@@ -82,7 +82,8 @@ class Deliveries {
                         " WHERE campaign = ?1 AND import = ?2 AND chunk = ?3"};
   Statement last_chunk_{database_,
                         "SELECT max(chunk) FROM import_chunks WHERE campaign = ?1 AND import = ?2"};
-  Statement add_chunk_{database_, "INSERT INTO import_chunks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
+  Statement add_chunk_{database_,
+                       "INSERT INTO import_chunks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"};
   Statement add_{database_,
                  "INSERT INTO deliveries"
                  " (campaign, domain, state, score, create_time_us, address)"
@@ -101,10 +102,10 @@ class Deliveries {
                     " in_doubt_count = in_doubt_count + ?4, first_attempt_time_us = ?5,"
                     " last_attempt_time_us = ?6, next_attempt_time_us = ?7, last_ip = ?8,"
                     " last_provider = ?9, pinned_ip = ?10, category = ?11, reply = ?12,"
-                    " last_event = ?13 WHERE id = ?1"};
+                    " last_event = ?13, end_time_us = ?14 WHERE id = ?1"};
   Statement end_{database_,
                  "UPDATE deliveries SET state = ?2, next_attempt_time_us = NULL, pinned_ip = 0,"
-                 " last_event = ?3 WHERE id = ?1"};
+                 " last_event = ?3, end_time_us = ?4 WHERE id = ?1"};
   Statement find_suppression_{database_, "SELECT reason FROM suppressions WHERE address = ?1"};
   Statement add_suppression_{database_,
                              "INSERT INTO suppressions VALUES (?1, ?2, ?3, ?4)"
@@ -123,8 +124,8 @@ class Deliveries {
       " AND d.state IN (0, 2, 3)"
       " AND NOT EXISTS (SELECT 1 FROM claims WHERE delivery = d.id) ORDER BY d.id"};
   Statement cancel_{database_,
-                    "UPDATE deliveries SET state = 8, next_attempt_time_us = NULL, pinned_ip = 0"
-                    " WHERE id = ?1"};
+                    "UPDATE deliveries SET state = 8, next_attempt_time_us = NULL, pinned_ip = 0,"
+                    " end_time_us = ?2 WHERE id = ?1"};
 };
 
 }  // namespace crescendo::store

@@ -141,6 +141,11 @@ absl::Status EventLog::AppendOne(const Event& event, int64_t previous, absl::str
   return absl::OkStatus();
 }
 
+absl::StatusOr<EventId> EventLog::First() {
+  ASSIGN_OR_RETURN(const int64_t first, database_->QueryInt("SELECT min(id) FROM events"));
+  return EventId(first == 0 ? last_id_ + 1 : first);
+}
+
 absl::StatusOr<std::vector<Event>> EventLog::List(const ports::EventFilter& filter, EventId after,
                                                   int limit) {
   int shape = 0;

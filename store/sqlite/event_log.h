@@ -39,6 +39,7 @@ class EventLog {
   absl::StatusOr<std::vector<Event>> List(const ports::EventFilter& filter, EventId after,
                                           int limit);
   EventId last() const { return EventId(last_id_); }
+  absl::StatusOr<EventId> First();  // Kept; last() + 1 if none is.
 
  private:
   absl::Status AppendOne(const Event& event, int64_t previous, absl::string_view address);

@@ -63,6 +63,8 @@ absl::Status ApplyOne(Database* database, const Migration& migration) {
 absl::Status Migrate(Database* database, absl::Span<const Migration> migrations) {
   RETURN_IF_ERROR(CheckIsOurs(database));
   ASSIGN_OR_RETURN(const size_t applied, CheckApplied(database, migrations));
+  // Of a new file only, and before its first page is written.
+  RETURN_IF_ERROR(database->Exec("PRAGMA auto_vacuum = INCREMENTAL"));
   RETURN_IF_ERROR(database->Exec("PRAGMA journal_mode = WAL"));
   for (const Migration& migration : migrations.subspan(applied)) {
     absl::Status status = database->Begin();

@@ -141,8 +141,7 @@ absl::Status Records::ApplyPut(const ports::Put<Record>& put, ports::WriteResult
   if (!put.request.id.empty()) {
     Statement note(database_, "INSERT INTO requests VALUES (?1, ?2, ?3, ?4, ?5)");
     RETURN_IF_ERROR(note.Run(put.request.id, static_cast<int>(kind),
-                             static_cast<int64_t>(put.request.fingerprint), id,
-                             put.events.empty() ? record.create_time : put.events[0].time));
+                             static_cast<int64_t>(put.request.fingerprint), id, AnswerTime(put)));
   }
   RETURN_IF_ERROR(events_->Append(put.events, nullptr));
   result->value = std::move(record);

@@ -9,14 +9,18 @@
 #include "store/sqlite/event_log.h"
 #include "store/sqlite/migrate.h"
 #include "store/sqlite/names.h"
+#include "store/sqlite/pruner.h"
 #include "store/sqlite/records.h"
+#include "store/sqlite/reserve.h"
 #include "store/sqlite/tally.h"
 
 namespace crescendo::store {
 
 // In this order: what is below uses what is above.
 struct SqliteStore::Rooms {
-  explicit Rooms(std::unique_ptr<Database> open) : database(std::move(open)) {}
+  Rooms(std::unique_ptr<Database> open, int reserve_mib)
+      : database(std::move(open)),
+        reserve(absl::StrCat(database->path(), "-reserve"), int64_t{reserve_mib} << 20) {}
 
   absl::Status Apply(const ports::AppendEvents& append, ports::WriteResult* result) {
     RETURN_IF_ERROR(events.Check(append.events, nullptr, &result->status));
@@ -32,32 +36,50 @@ struct SqliteStore::Rooms {
   absl::Status Apply(const ports::PutLane& put, ports::WriteResult* result) {
     return records.Apply(put, result);
   }
+  absl::Status Apply(const ports::Prune& prune, ports::WriteResult* result) {
+    return pruner.Apply(prune, result);
+  }
   template <class Verb>
   absl::Status Apply(const Verb& verb, ports::WriteResult* result) {
     return deliveries.Apply(verb, result);
   }
 
   std::unique_ptr<Database> database;
+  Reserve reserve;
   Names names{database.get()};
   Tally tally{database.get()};
   EventLog events{database.get(), &names};
   Records records{database.get(), &events};
   Deliveries deliveries{database.get(), &names, &tally, &records, &events};
   DeliveryReader reader{database.get(), &names, &records};
+  Pruner pruner{database.get()};
 };
 
 absl::StatusOr<std::unique_ptr<ports::Store>> SqliteStore::Open(const std::string& path,
                                                                 const SqliteOptions& options) {
   ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(path, options));
   RETURN_IF_ERROR(Migrate(database.get(), AllMigrations()));
-  auto rooms = std::make_unique<Rooms>(std::move(database));
+  auto rooms = std::make_unique<Rooms>(std::move(database), options.reserve_mib);
   std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(rooms)));
   RETURN_IF_ERROR(store->Load());
+  // What there is no room for now is asked for again by whoever writes.
+  (void)store->KeepReserve();
   return std::unique_ptr<ports::Store>(std::move(store));
 }
 
 SqliteStore::SqliteStore(std::unique_ptr<Rooms> rooms) : rooms_(std::move(rooms)) {}
 SqliteStore::~SqliteStore() = default;
+
+bool SqliteStore::ReleaseReserve() {
+  rooms_->database->set_short_wal(true);
+  return rooms_->reserve.Release();
+}
+
+absl::Status SqliteStore::KeepReserve() {
+  absl::Status kept = rooms_->reserve.Keep();
+  if (!absl::IsResourceExhausted(kept)) rooms_->database->set_short_wal(false);
+  return kept;
+}
 
 absl::Status SqliteStore::Load() {
   rooms_->tally.Clear();
@@ -159,6 +181,13 @@ absl::StatusOr<CampaignCounts> SqliteStore::CountDeliveries(const CampaignId& ca
   return Noted(rooms_->reader.Count(campaign));
 }
 
+absl::StatusOr<CampaignCounts> SqliteStore::CountPruned(const CampaignId& campaign) {
+  RETURN_IF_ERROR(lost_);
+  const CampaignInfo* info = rooms_->records.Find(campaign);
+  if (info == nullptr) return NoSuch("campaign", campaign.text());
+  return Noted(rooms_->pruner.Count(info->key));
+}
+
 absl::StatusOr<std::vector<Event>> SqliteStore::ListEvents(const ports::EventFilter& filter,
                                                            EventId after, int limit) {
   RETURN_IF_ERROR(lost_);
@@ -168,6 +197,11 @@ absl::StatusOr<std::vector<Event>> SqliteStore::ListEvents(const ports::EventFil
 absl::StatusOr<EventId> SqliteStore::LastEvent() {
   RETURN_IF_ERROR(lost_);
   return rooms_->events.last();
+}
+
+absl::StatusOr<EventId> SqliteStore::FirstEvent() {
+  RETURN_IF_ERROR(lost_);
+  return Noted(rooms_->events.First());
 }
 
 absl::StatusOr<std::vector<Suppression>> SqliteStore::ListSuppressions(absl::string_view after,

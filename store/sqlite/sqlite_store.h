@@ -31,6 +31,8 @@ class SqliteStore final : public ports::Store {
 
   absl::Status Commit(absl::Span<const ports::Write> writes,
                       std::vector<ports::WriteResult>* results) override;
+  bool ReleaseReserve() override;
+  absl::Status KeepReserve() override;
   absl::StatusOr<ports::Directory> LoadDirectory() override;
   absl::StatusOr<std::vector<QueuedDelivery>> LoadQueued(DeliveryId after, int limit) override;
   absl::StatusOr<std::vector<ports::OpenClaim>> LoadOpenClaims() override;
@@ -38,9 +40,11 @@ class SqliteStore final : public ports::Store {
   absl::StatusOr<std::vector<Delivery>> ListDeliveries(const ports::DeliveryFilter& filter,
                                                        DeliveryId after, int limit) override;
   absl::StatusOr<CampaignCounts> CountDeliveries(const CampaignId& campaign) override;
+  absl::StatusOr<CampaignCounts> CountPruned(const CampaignId& campaign) override;
   absl::StatusOr<std::vector<Event>> ListEvents(const ports::EventFilter& filter, EventId after,
                                                 int limit) override;
   absl::StatusOr<EventId> LastEvent() override;
+  absl::StatusOr<EventId> FirstEvent() override;
   absl::StatusOr<std::vector<Suppression>> ListSuppressions(absl::string_view after,
                                                             int limit) override;
   absl::StatusOr<Suppression> GetSuppression(absl::string_view address) override;

@@ -119,6 +119,11 @@ struct DescribeValue {
     for (const DeliveryId id : ended) absl::StrAppend(&line, " ", id.value());
     return line;
   }
+  // `more` may be about what only one of the stores has, such as pages to give back.
+  std::string operator()(const ports::Pruned& pruned) {
+    return absl::StrCat("pruned ", pruned.deliveries, " ", pruned.events, " ", pruned.answers,
+                        " next ", pruned.next.value());
+  }
   template <class Record>
   std::string operator()(const Record& record) {
     return Line(record);
@@ -192,6 +197,7 @@ std::string DescribeAll(ports::Store& store, int page) {
   Add(store.LoadOpenClaims().value(), &out);
   for (const Campaign& campaign : directory.campaigns) {
     absl::StrAppend(&out, Line(store.CountDeliveries(campaign.id).value()), "\n");
+    absl::StrAppend(&out, "pruned ", Line(store.CountPruned(campaign.id).value()), "\n");
     const std::vector<Delivery> deliveries = DeliveriesOf(store, {.campaign = campaign.id}, page);
     Add(deliveries, &out);
     for (int state = 0; state < 9; ++state) {
@@ -212,7 +218,8 @@ std::string DescribeAll(ports::Store& store, int page) {
   }
   Add(EventsOf(store, {}, page), &out);
   Add(EventsOf(store, {.types = {EventType::kSuppressed, EventType::kAlert}}, page), &out);
-  absl::StrAppend(&out, "last event ", store.LastEvent()->value(), "\n");
+  absl::StrAppend(&out, "events ", store.FirstEvent()->value(), " to ", store.LastEvent()->value(),
+                  "\n");
   std::string after;
   for (;;) {
     const auto rows = store.ListSuppressions(after, page).value();
@@ -225,7 +232,7 @@ std::string DescribeAll(ports::Store& store, int page) {
 std::string RecountFault(ports::Store& store) {
   const ports::Directory directory = store.LoadDirectory().value();
   for (const Campaign& campaign : directory.campaigns) {
-    CampaignCounts counted;
+    CampaignCounts counted = store.CountPruned(campaign.id).value();
     for (const Delivery& d : DeliveriesOf(store, {.campaign = campaign.id}, 1000)) {
       ++counted[d.state];
     }

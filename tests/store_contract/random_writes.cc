@@ -190,7 +190,9 @@ ports::Write RandomWrites::RemoveSome(ports::Store& store) {
 }
 
 ports::Write RandomWrites::One(ports::Store& store) {
-  switch (Below(20)) {
+  switch (Below(21)) {
+    case 20:
+      return PruneSome();
     case 0:
     case 1:
     case 2:
@@ -225,6 +227,16 @@ ports::Write RandomWrites::One(ports::Store& store) {
     default:
       return SettleOne(store);
   }
+}
+
+ports::Write RandomWrites::PruneSome() {
+  ports::Prune prune;
+  if (OneIn(2)) prune.deliveries_before = Time();
+  if (OneIn(2)) prune.events_before = Time();
+  if (OneIn(2)) prune.answers_before = Time();
+  if (OneIn(3)) prune.after = AnyDelivery();
+  prune.limit = static_cast<int>(Below(20));  // 0 is refused.
+  return prune;
 }
 
 std::vector<ports::Write> RandomWrites::Beginning() {

@@ -14,5 +14,7 @@ INSERT INTO deliveries VALUES
    'b@x.example', CAST('4:name3:Bob' AS BLOB));
 INSERT INTO claims VALUES (2, 1, 2, 20514);
 INSERT INTO ledger VALUES (1, 2, 20514, 1, 1, 0, 0, 0, 0);
+INSERT INTO import_chunks VALUES (1, 'list', 1, 7, 2, 0, 0);
+INSERT INTO requests VALUES ('r1', 3, 7, 'spring', 1772409600000000);
 INSERT INTO events VALUES
   (1, 1772410000000000, 0, 1, 2, NULL, NULL, 3, 1, NULL, 0, NULL, '250 ok', NULL);

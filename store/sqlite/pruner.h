@@ -1,0 +1,54 @@
+// pruner.h: takes away what is finished and old, and gives its pages back to the disk.
+//
+// Threads  one thread.
+#pragma once
+
+#include <array>
+
+#include "absl/container/flat_hash_map.h"
+#include "scheduler/ports/store.h"
+#include "store/sqlite/database.h"
+
+namespace crescendo::store {
+
+class Pruner {
+ public:
+  explicit Pruner(Database* database) : database_(database) {}
+
+  absl::Status Apply(const ports::Prune& prune, ports::WriteResult* result);
+  absl::StatusOr<CampaignCounts> Count(CampaignKey campaign);
+
+ private:
+  absl::Status PruneDeliveries(const ports::Prune& prune, ports::Pruned* pruned);
+  absl::Status PruneEvents(const ports::Prune& prune, ports::Pruned* pruned);
+  absl::Status PruneAnswers(const ports::Prune& prune, ports::Pruned* pruned);
+  // Moves pages from the end of the file into free ones, if many are free, and cuts it.
+  absl::Status GivePagesBack(ports::Pruned* pruned);
+
+  Database* const database_;
+  Statement look_{database_,
+                  "SELECT id, campaign, state, create_time_us,"
+                  " coalesce(end_time_us, last_attempt_time_us, create_time_us)"
+                  " FROM deliveries WHERE id > ?1 ORDER BY id LIMIT ?2"};
+  Statement remove_variables_{database_, "DELETE FROM delivery_variables WHERE delivery = ?1"};
+  Statement remove_{database_, "DELETE FROM deliveries WHERE id = ?1"};
+  Statement count_{database_,
+                   "UPDATE campaign_counts SET pruned_accepted = pruned_accepted + ?2,"
+                   " pruned_bounced = pruned_bounced + ?3, pruned_expired = pruned_expired + ?4,"
+                   " pruned_suppressed = pruned_suppressed + ?5,"
+                   " pruned_cancelled = pruned_cancelled + ?6 WHERE campaign = ?1"};
+  Statement oldest_events_{database_, "SELECT id, time_us FROM events ORDER BY id LIMIT ?1"};
+  Statement remove_events_{database_, "DELETE FROM events WHERE id <= ?1"};
+  Statement remove_requests_{database_,
+                             "DELETE FROM requests WHERE id IN (SELECT id FROM requests"
+                             " WHERE time_us < ?1 ORDER BY time_us, id LIMIT ?2)"};
+  // Of each import the last chunk stays: it says how far the import came.
+  Statement remove_chunks_{
+      database_,
+      "DELETE FROM import_chunks WHERE (campaign, import, chunk) IN"
+      " (SELECT campaign, import, chunk FROM import_chunks c WHERE time_us < ?1 AND chunk <"
+      " (SELECT max(chunk) FROM import_chunks WHERE campaign = c.campaign AND import = c.import)"
+      " ORDER BY time_us, campaign, import, chunk LIMIT ?2)"};
+};
+
+}  // namespace crescendo::store
