@@ -11,7 +11,7 @@ build_packages=(
   libasio-dev libcli11-dev libre2-dev libsqlite3-dev libssl-dev libspdlog-dev nlohmann-json3-dev
 )
 # smtp-sink and aiosmtpd are receivers that the sender is tested against; no service is started.
-test_packages=(libgtest-dev libgmock-dev libclang-rt-19-dev python3-aiosmtpd)
+test_packages=(libgtest-dev libgmock-dev libclang-rt-19-dev python3-aiosmtpd openssl)
 
 packages=("${build_packages[@]}")
 case "${1:-}" in
