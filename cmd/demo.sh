@@ -198,4 +198,4 @@ echo "== the proof, from the receivers' own log"
   --order-slack "$order_slack" ||
   die "the receivers' log does not bear out what the daemon claims: see FAIL above"
 echo
-echo "done in $(span $((SECONDS - started))): no cap passed, nobody sent twice, everyone accounted for, most engaged first"
+echo "done in $(span $((SECONDS - started))): no cap passed, nobody sent twice (but where a reply was lost), everyone accounted for, most engaged first"
