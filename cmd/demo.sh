@@ -88,7 +88,8 @@ stop() {
   if [ -n "$keep" ]; then echo "kept in $keep"; else rm -rf "$dir"; fi
 }
 trap stop EXIT
-trap 'echo; echo "stopped"; exit 130' INT TERM HUP
+# To stderr: a trap inside a function has its redirections.
+trap 'printf "\nstopped\n" >&2; exit 130' INT TERM HUP
 
 # A trap waits for the foreground command, but not for `wait`.
 nap() { sleep "$1" & nap_pid=$!; wait "$nap_pid"; nap_pid=""; }
@@ -197,4 +198,4 @@ echo "== the proof, from the receivers' own log"
   --order-slack "$order_slack" ||
   die "the receivers' log does not bear out what the daemon claims: see FAIL above"
 echo
-echo "done in $(span $((SECONDS - started))): no cap passed, nobody sent twice, everyone accounted for, most engaged first"
+echo "done in $(span $((SECONDS - started))): no cap passed, nobody sent twice (but where a reply was lost), everyone accounted for, most engaged first"

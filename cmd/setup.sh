@@ -12,7 +12,7 @@ build_packages=(
 )
 # smtp-sink and aiosmtpd are receivers that the sender is tested against; no service is started.
 # strace kills it at system calls.
-test_packages=(libgtest-dev libgmock-dev libclang-rt-19-dev python3-aiosmtpd strace)
+test_packages=(libgtest-dev libgmock-dev libclang-rt-19-dev python3-aiosmtpd strace openssl)
 
 packages=("${build_packages[@]}")
 case "${1:-}" in

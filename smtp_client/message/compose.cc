@@ -16,6 +16,7 @@ namespace crescendo::smtp {
 namespace {
 
 constexpr size_t kLongestLine = 998;  // RFC 5322 §2.1.1: must.
+constexpr size_t kFieldLine = 80;     // The same: should, with its CRLF.
 
 bool LinesAreShort(absl::string_view text) {
   while (!text.empty()) {
@@ -87,7 +88,10 @@ std::string Angled(absl::string_view value) {
 std::string FromField(const MessageParts& parts) {
   const std::string phrase = Phrase(parts.from_name);
   if (phrase.empty()) return absl::StrCat("From: ", Angled(parts.from_address), "\r\n");
-  return absl::StrCat("From:\r\n ", phrase, "\r\n ", Angled(parts.from_address), "\r\n");
+  const std::string address = Angled(parts.from_address);
+  const std::string line = absl::StrCat("From: ", phrase, " ", address, "\r\n");
+  if (line.size() <= kFieldLine) return line;
+  return absl::StrCat("From:\r\n ", phrase, "\r\n ", address, "\r\n");
 }
 
 // URIs in <>, parted by commas: each on a line of its own.

@@ -34,7 +34,7 @@ MessageParts Parts() {
 TEST(Compose, WritesAPlainMessage) {
   EXPECT_EQ(Compose(Parts()),
             "Date: Mon, 24 Nov 2025 03:04:05 +0000\r\n"
-            "From:\r\n \"News\"\r\n <news@example.com>\r\n"
+            "From: \"News\" <news@example.com>\r\n"
             "To: <ann@example.net>\r\n"
             "Subject: Hello\r\n"
             "Message-ID: <spring.7@example.com>\r\n"

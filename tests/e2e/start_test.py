@@ -1,0 +1,96 @@
+"""crescendod's start and stop: what it refuses, how it says so, and that SIGTERM drains."""
+import json
+import signal
+import unittest
+
+import harness
+
+
+class StartTest(harness.RigTest):
+    def setUp(self):
+        super().setUp()
+        self.rig.write("routes.textproto", "")
+        self.rig.configure()
+
+    def refused(self, code, *words):
+        config = self.rig.folder / "crescendo.textproto"
+        text = self.rig.run(harness.BIN / "crescendod", "--config", config, *words, code=code)
+        self.assertFalse((self.rig.folder / "daemon.sock").exists())
+        return text
+
+    def test_a_broken_configuration_is_named_with_its_line(self):
+        for name, text, wanted in [
+                ("unknown field", "\ndata_dri: 'x'", "crescendo.textproto:2:9: "),
+                ("no value", "data_dir:", "crescendo.textproto:1:"),
+                ("out of range", "\n\npacing { catch_up_factor: 99 }",
+                 "crescendo.textproto:3: pacing.catch_up_factor is 99; it must be from 1 to 24"),
+                ("not a number", "pacing { jitter: nan }", "crescendo.textproto:1: pacing.jitter"),
+                ("a time that is none", "retry { first { seconds: -1 } }", ":1: retry.first is -1s"),
+                ("a missing route file", 'route_files: "none"', "none: No such file"),
+                ("another address than loopback", '\nlisten: "0.0.0.0:7070"',
+                 'crescendo.textproto:2: listen is "0.0.0.0:7070", which is not loopback'),
+                ("no port", 'listen: "localhost"', "write 127.0.0.1:7070"),
+                ("a clock without an epoch", "clock { scale: 10 }", "without epoch_time")]:
+            with self.subTest(name):
+                self.rig.write("crescendo.textproto", text)
+                self.assertIn(wanted, self.refused(2))
+
+    def test_a_broken_flag_is_named(self):
+        for words, wanted in [(["--listen", "192.0.2.1:70"], "--listen is"),
+                              (["--limits-max-connections", "0"], "--limits-max-connections is 0"),
+                              (["--in-doubt", "maybe"], "--in-doubt: \"maybe\""),
+                              (["--no-such-flag"], "--no-such-flag")]:
+            with self.subTest(words):
+                self.assertIn(wanted, self.refused(2, *words))
+
+    def test_a_broken_route_table_is_named_with_its_line(self):
+        for text, wanted in [("hosts { name: 'mx.example' address: 'here' }", "routes.textproto:1:"),
+                             ("\nrouts {}", "routes.textproto:2:")]:
+            with self.subTest(text):
+                self.rig.write("routes.textproto", text)
+                self.assertIn(wanted, self.refused(2))
+
+    def test_one_daemon_per_data_folder(self):
+        self.rig.daemon()
+        text = self.rig.run(harness.BIN / "crescendod", "--config",
+                            self.rig.folder / "crescendo.textproto", "--listen", "127.0.0.1:0",
+                            code=1)
+        self.assertIn(str(self.rig.folder / "data"), text)
+        self.assertIn("another", text)
+        self.assertEqual(self.rig.rows("ip", "list"), [], "the first serves on")
+
+    def test_a_taken_port_is_named(self):
+        self.rig.configure(listen="127.0.0.1:0")
+        self.rig.daemon()
+        text = self.rig.run(harness.BIN / "crescendod", "--data-dir", self.rig.folder / "other",
+                            "--listen", self.rig.server, code=1)
+        self.assertIn(self.rig.server, text)
+
+    def test_a_signal_drains_what_is_in_flight(self):
+        self.rig.scaled_clock(day_seconds=86.4)
+        self.rig.sandbox()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(number.name):
+                daemon = self.rig.daemon()
+                if number == signal.SIGTERM:
+                    rows = "".join(f"user{i}@gmail.com\n" for i in range(200))
+                    self.rig.campaign("email\n" + rows)
+                    ledger = self.rig.folder / "ledger.jsonl"
+                    harness.until(lambda: ledger.read_text().count("\n") >= 5, "mail leaves")
+                daemon.signal(number)
+                self.assertEqual(daemon.wait(), 0)
+                self.assertIn("no new mail is started", daemon.err.read_text())
+        self.rig.daemon()
+        deliveries = self.rig.rows("delivery", "list", "spring")
+        states = {row["state"] for row in deliveries}
+        self.assertFalse(states & {"CLAIMED", "IN_DOUBT"}, states)
+        # Only a receiver that hung up behind the final dot leaves a doubt; the stops left none.
+        records = [json.loads(line) for line in ledger.read_text().splitlines()]
+        dropped = [record for record in records
+                   if record["outcome"] == "dropped" and record["phase"] == "end_of_data"]
+        self.assertEqual(sum(row["in_doubt_count"] for row in deliveries), len(dropped))
+        self.assertFalse([record for record in records if record["kind"] == "unconfirmed"])
+
+
+if __name__ == "__main__":
+    unittest.main()
