@@ -333,7 +333,12 @@ TEST(Kill, AtRandomTimes) {
   });
 }
 
-class KillAtMoment : public testing::TestWithParam<std::pair<const char*, Moment>> {};
+struct DialogueMoment {
+  const char* name;
+  Moment moment;
+};
+void PrintTo(const DialogueMoment& moment, std::ostream* out) { *out << moment.name; }
+class KillAtMoment : public testing::TestWithParam<DialogueMoment> {};
 
 TEST_P(KillAtMoment, OfTheDialogue) {
   const auto [name, moment] = GetParam();
@@ -347,18 +352,19 @@ TEST_P(KillAtMoment, OfTheDialogue) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, KillAtMoment,
-                         testing::Values(std::pair("Connect", Moment::kConnect),
-                                         std::pair("Recipient", Moment::kRecipient),
-                                         std::pair("Body", Moment::kBody),
-                                         std::pair("DotUnanswered", Moment::kDotUnanswered),
-                                         std::pair("DotAnswered", Moment::kDotAnswered)),
-                         [](const auto& info) { return info.param.first; });
+                         testing::Values(DialogueMoment{"Connect", Moment::kConnect},
+                                         DialogueMoment{"Recipient", Moment::kRecipient},
+                                         DialogueMoment{"Body", Moment::kBody},
+                                         DialogueMoment{"DotUnanswered", Moment::kDotUnanswered},
+                                         DialogueMoment{"DotAnswered", Moment::kDotAnswered}),
+                         [](const auto& info) { return info.param.name; });
 
 struct SystemCall {
   const char* name;
   int most;  // Of one thread, in a run of some 100 ms.
   int points;
 };
+void PrintTo(const SystemCall& call, std::ostream* out) { *out << call.name; }
 class KillAtCall : public testing::TestWithParam<SystemCall> {};
 
 TEST_P(KillAtCall, OfTheSystem) {

@@ -86,16 +86,25 @@ class FaultyDay {
   std::string Step(ports::Store& store) {
     const auto& group = day_.groups[static_cast<size_t>(acknowledged_)];
     std::vector<ports::WriteResult> results;
-    absl::Status status = store.Commit(group, &results);
+    absl::Status status = Commit(store, group, &results);
     if (absl::IsResourceExhausted(status)) {
       ++seen_.healed;
       if (StepsIn(store) != acknowledged_) return "a full disk left something of the group";
       disk_.Heal();
-      status = store.Commit(group, &results);
+      status = Commit(store, group, &results);
     }
     if (!status.ok()) return Ended(store, status);
     const bool right = Describe(results) == day_.answers[static_cast<size_t>(acknowledged_)];
     return right ? "" : absl::StrCat("step ", acknowledged_ + 1, " has another answer");
+  }
+
+  absl::Status Commit(ports::Store& store, const std::vector<ports::Write>& group,
+                      std::vector<ports::WriteResult>* results) {
+    const bool sync_failed = disk_.sync_failed();
+    absl::Status status = store.Commit(group, results);
+    // What the failed one was to bring down may be lost, though all later ones succeed.
+    if (status.ok() && sync_failed) return absl::InternalError("OK after a failed sync");
+    return status;
   }
 
   // The store said that it cannot be trusted: it must not do anything more.

@@ -34,6 +34,7 @@ struct Disk {
   DiskFault fault = DiskFault::kIo;
   int writes_left = -1;  // Until the disk is full; -1: never.
   bool struck = false;
+  bool sync_failed = false;
 } disk;
 
 struct File {
@@ -114,6 +115,7 @@ int Truncate(sqlite3_file* file, sqlite3_int64 size) {
 int Sync(sqlite3_file* file, int) {
   const int number = Ours(file)->node->number;
   if (Enter(Ours(file), DiskCall::kSync) != 0) {
+    disk.sync_failed = true;
     disk.log.push_back({DiskOp::Kind::kFailedSync, number, 0, "", ""});
     return SQLITE_IOERR_FSYNC;
   }
@@ -342,5 +344,6 @@ void SimDisk::Heal() {
   disk.writes_left = -1;
 }
 bool SimDisk::struck() const { return disk.struck; }
+bool SimDisk::sync_failed() const { return disk.sync_failed; }
 
 }  // namespace crescendo::store

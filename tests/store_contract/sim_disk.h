@@ -59,6 +59,7 @@ class SimDisk {
   void FillAfter(int after);
   void Heal();
   bool struck() const;  // Has the fault happened?
+  bool sync_failed() const;
 };
 
 }  // namespace crescendo::store
