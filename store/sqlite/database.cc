@@ -179,6 +179,10 @@ absl::Status Database::MaybeCheckpoint() {
   return absl::IsResourceExhausted(fault) ? absl::OkStatus() : fault;
 }
 
+void Database::KeepWalOnClose() {
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
 int64_t Database::changes() const { return sqlite3_changes64(handle_); }
 int64_t Database::last_insert_id() const { return sqlite3_last_insert_rowid(handle_); }
 

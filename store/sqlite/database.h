@@ -60,6 +60,9 @@ class Database {
   // While the disk is full the WAL is kept short: what it has on the disk is used again and again.
   void set_short_wal(bool on) { short_wal_ = on; }
 
+  // The WAL, if there is one, stays as it is: nothing is copied into the file by closing it.
+  void KeepWalOnClose();
+
   int64_t changes() const;  // Rows the last statement changed.
   int64_t last_insert_id() const;
   const std::string& path() const { return path_; }
@@ -67,6 +70,7 @@ class Database {
   absl::Status Fault(absl::string_view doing) const;
 
  private:
+  friend class SqliteBackup;
   friend class Statement;
   Database(std::string path, sqlite3* handle, const DatabaseOptions& options);
   absl::Status Configure();
