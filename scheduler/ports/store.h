@@ -22,6 +22,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -239,6 +240,29 @@ struct OpenClaim {
   absl::CivilDay day;
 };
 
+struct BackupProgress {
+  int64_t copied_bytes = 0;
+  int64_t total_bytes = 0;  // As the store is now: it may grow meanwhile.
+};
+
+// A copy of the store in a file of its own, made a little at a time while the store is used. It
+// holds every commit up to the last Step. The file has its name only when it is complete.
+class Backup {
+ public:
+  // On the store's thread. What is not finished is removed.
+  virtual ~Backup() = default;
+
+  // Copies about so many bytes more, between commits, on the store's thread. True: that was the
+  // last. RESOURCE_EXHAUSTED: no room for the copy. UNAVAILABLE: it cannot be read or written; the
+  // store goes on.
+  virtual absl::StatusOr<bool> Step(int64_t bytes) = 0;
+  virtual BackupProgress progress() const = 0;
+  // Waits until what was copied is on the disk. Any thread, but not during a Step.
+  virtual absl::Status Sync() = 0;
+  // After the last Step: syncs, and gives the file its name. ALREADY_EXISTS. As Sync.
+  virtual absl::Status Finish() = 0;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -255,6 +279,10 @@ class Store {
   virtual bool ReleaseReserve() = 0;
   // Sets it aside, if it is not. RESOURCE_EXHAUSTED: not enough room yet. UNAVAILABLE: it cannot.
   virtual absl::Status KeepReserve() = 0;
+
+  // A copy in the file `path`, on the host of the store. ALREADY_EXISTS: the file, or an unfinished
+  // copy. FAILED_PRECONDITION: it cannot be made there, or the store has no file.
+  virtual absl::StatusOr<std::unique_ptr<Backup>> BeginBackup(const std::string& path) = 0;
 
   virtual absl::StatusOr<Directory> LoadDirectory() = 0;
   // Queued and deferred deliveries of campaigns that are not cancelled, with id > `after`, by id.

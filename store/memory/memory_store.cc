@@ -71,6 +71,10 @@ absl::Status MemoryStore::Commit(absl::Span<const ports::Write> writes,
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<ports::Backup>> MemoryStore::BeginBackup(const std::string&) {
+  return absl::FailedPreconditionError("a store in memory has no file to copy");
+}
+
 absl::StatusOr<ports::Directory> MemoryStore::LoadDirectory() {
   ports::Directory directory;
   directory.egress_ips = Values(tables_->egress_ips);

@@ -25,6 +25,7 @@ class MemoryStore : public ports::Store {
                       std::vector<ports::WriteResult>* results) override;
   bool ReleaseReserve() override { return false; }
   absl::Status KeepReserve() override { return absl::OkStatus(); }
+  absl::StatusOr<std::unique_ptr<ports::Backup>> BeginBackup(const std::string& path) override;
   absl::StatusOr<ports::Directory> LoadDirectory() override;
   absl::StatusOr<std::vector<QueuedDelivery>> LoadQueued(DeliveryId after, int limit) override;
   absl::StatusOr<std::vector<ports::OpenClaim>> LoadOpenClaims() override;

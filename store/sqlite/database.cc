@@ -200,6 +200,10 @@ void Database::ReleaseMemory() {
   malloc_trim(0);  // The pages were many small pieces: glibc keeps them otherwise.
 }
 
+void Database::KeepWalOnClose() {
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
 int64_t Database::changes() const { return sqlite3_changes64(handle_); }
 int64_t Database::last_insert_id() const { return sqlite3_last_insert_rowid(handle_); }
 

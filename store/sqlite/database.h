@@ -62,6 +62,8 @@ class Database {
 
   // Empties the page cache.
   void ReleaseMemory();
+  // The WAL, if there is one, stays as it is: nothing is copied into the file by closing it.
+  void KeepWalOnClose();
 
   int64_t changes() const;  // Rows the last statement changed.
   int64_t last_insert_id() const;
@@ -75,6 +77,7 @@ class Database {
   const absl::Status& damage() const { return damage_; }
 
  private:
+  friend class SqliteBackup;
   friend class Statement;
   Database(std::string path, sqlite3* handle, const DatabaseOptions& options);
   absl::Status Configure();

@@ -60,13 +60,18 @@ absl::Status ApplyOne(Database* database, const Migration& migration) {
 
 }  // namespace
 
-absl::Status Migrate(Database* database, absl::Span<const Migration> migrations) {
+absl::StatusOr<SchemaState> ReadSchema(Database* database, absl::Span<const Migration> migrations) {
   RETURN_IF_ERROR(CheckIsOurs(database));
   ASSIGN_OR_RETURN(const size_t applied, CheckApplied(database, migrations));
+  return SchemaState{applied, migrations.size()};
+}
+
+absl::Status Migrate(Database* database, absl::Span<const Migration> migrations) {
+  ASSIGN_OR_RETURN(const SchemaState schema, ReadSchema(database, migrations));
   // Of a new file only, and before its first page is written.
   RETURN_IF_ERROR(database->Exec("PRAGMA auto_vacuum = INCREMENTAL"));
   RETURN_IF_ERROR(database->Exec("PRAGMA journal_mode = WAL"));
-  for (const Migration& migration : migrations.subspan(applied)) {
+  for (const Migration& migration : migrations.subspan(schema.applied)) {
     absl::Status status = database->Begin();
     if (status.ok()) status = ApplyOne(database, migration);
     if (status.ok()) status = database->Commit();

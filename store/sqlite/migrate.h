@@ -20,6 +20,13 @@ struct Migration {
 // In order. Generated from store/sql.
 absl::Span<const Migration> AllMigrations();
 
+struct SchemaState {
+  size_t applied = 0, known = 0;  // Migrations.
+};
+// Changes nothing. FAILED_PRECONDITION: not ours, or a newer program wrote it; DATA_LOSS: not a
+// database, or damaged.
+absl::StatusOr<SchemaState> ReadSchema(Database* database, absl::Span<const Migration> migrations);
+
 // Takes the lock, refuses a file that is not ours or that a newer program wrote
 // (FAILED_PRECONDITION, nothing changed), switches to WAL, and applies what is missing.
 absl::Status Migrate(Database* database, absl::Span<const Migration> migrations);

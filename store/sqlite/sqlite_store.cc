@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "scheduler/base/status_macros.h"
+#include "store/sqlite/backup.h"
 #include "store/sqlite/deliveries.h"
 #include "store/sqlite/delivery_reader.h"
 #include "store/sqlite/event_log.h"
@@ -69,6 +70,11 @@ absl::StatusOr<std::unique_ptr<ports::Store>> SqliteStore::Open(const std::strin
 
 SqliteStore::SqliteStore(std::unique_ptr<Rooms> rooms) : rooms_(std::move(rooms)) {}
 SqliteStore::~SqliteStore() = default;
+
+absl::StatusOr<std::unique_ptr<ports::Backup>> SqliteStore::BeginBackup(const std::string& path) {
+  RETURN_IF_ERROR(lost_);
+  return SqliteBackup::Begin(rooms_->database.get(), path);
+}
 
 bool SqliteStore::ReleaseReserve() {
   rooms_->database->set_short_wal(true);

@@ -33,6 +33,8 @@ class SqliteStore final : public ports::Store {
                       std::vector<ports::WriteResult>* results) override;
   bool ReleaseReserve() override;
   absl::Status KeepReserve() override;
+  // At most one at a time; it must be gone before the store.
+  absl::StatusOr<std::unique_ptr<ports::Backup>> BeginBackup(const std::string& path) override;
   absl::StatusOr<ports::Directory> LoadDirectory() override;
   absl::StatusOr<std::vector<QueuedDelivery>> LoadQueued(DeliveryId after, int limit) override;
   absl::StatusOr<std::vector<ports::OpenClaim>> LoadOpenClaims() override;

@@ -154,7 +154,10 @@ ports::Write RandomWrites::SettleOne(ports::Store& store) {
   settle.settle_day = settle.claim_day + (OneIn(3) ? 1 : 0);
   settle.slot = static_cast<ports::Settle::Slot>(Below(4));
   settle.state = static_cast<DeliveryState>(OneIn(2) ? 3 : Below(9));
-  settle.counts_as_attempt = !OneIn(4);
+  // As the core does it: the ledger and the deliveries tell the same.
+  if (settle.state == DeliveryState::kAccepted) settle.slot = ports::Settle::Slot::kAccepted;
+  if (settle.slot == ports::Settle::Slot::kAccepted) settle.state = DeliveryState::kAccepted;
+  settle.counts_as_attempt = settle.state == DeliveryState::kAccepted || !OneIn(4);
   if (OneIn(2)) settle.next_attempt_time = Time();
   if (OneIn(3)) settle.pinned_ip = settle.lane.egress_ip;
   if (OneIn(2)) settle.category = static_cast<ReplyCategory>(Below(31));
@@ -210,9 +213,12 @@ ports::Write RandomWrites::One(ports::Store& store) {
       return ports::Claim{AnyLane(), Day(), SomeDeliveries(), Time()};
     case 11:
       return ReleaseSome(store);
-    case 12:
-      return ports::EndDelivery{AnyDelivery(), static_cast<DeliveryState>(Below(9)), Events(),
-                                Time()};
+    case 12: {
+      auto state = static_cast<DeliveryState>(Below(9));
+      // Only one in doubt may be found to have been accepted.
+      if (state == DeliveryState::kAccepted) state = DeliveryState::kExpired;
+      return ports::EndDelivery{AnyDelivery(), state, Events(), Time()};
+    }
     case 13:
       if (OneIn(4)) return ports::CancelDeliveries{CampaignId(Name("campaign", 4)), Time()};
       return RemoveSome(store);
