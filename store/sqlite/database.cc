@@ -139,9 +139,10 @@ absl::Status Database::Fault(absl::string_view doing) const {
                      " (data_dir)"));
   }
   if (Primary(code) == SQLITE_NOTADB) {
-    return absl::DataLossError(absl::StrCat(
-        path_, " is not a store of Crescendo, nor any SQLite database, or its first page is"
-               " damaged; name another file, or restore a backup"));
+    return absl::DataLossError(
+        absl::StrCat(path_,
+                     " is not a store of Crescendo, nor any SQLite database, or its first page is"
+                     " damaged; name another file, or restore a backup"));
   }
   const char* const fix =
       Primary(code) == SQLITE_CORRUPT ? "; the file is damaged: restore a backup" : "";
@@ -151,8 +152,8 @@ absl::Status Database::Fault(absl::string_view doing) const {
 
 absl::Status Database::Damaged(absl::string_view what) const {
   if (damage_.ok()) {
-    damage_ = absl::DataLossError(
-        absl::StrCat(path_, " is damaged: ", what, "; restore a backup of it"));
+    damage_ =
+        absl::DataLossError(absl::StrCat(path_, " is damaged: ", what, "; restore a backup of it"));
   }
   return damage_;
 }

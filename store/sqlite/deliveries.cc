@@ -298,7 +298,8 @@ absl::Status Deliveries::EndWaiting(const std::string& address, absl::Time time,
   }
   for (const DeliveryId id : waiting) {
     ASSIGN_OR_RETURN(std::optional<Row> row, Find(id));
-    if (!row) return database_->Damaged("the index of addresses names a delivery that is not there");
+    if (!row)
+      return database_->Damaged("the index of addresses names a delivery that is not there");
     RETURN_IF_ERROR(EndSuppressed(&*row, time, reason));
     ended->push_back(id);
   }
