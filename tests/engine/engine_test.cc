@@ -108,7 +108,10 @@ TEST_F(EngineTest, AChangeTheDiskRefusesIsNotInForce) {
               FailsWith(StatusCode::kResourceExhausted, "disk full"));
   EXPECT_THAT(Put(NewIp("mta1-c", "192.0.2.3")),
               FailsWith(StatusCode::kResourceExhausted, "disk full"));
+  EXPECT_THAT(Change(kGmailLane, LaneVerb::kPause),
+              FailsWith(StatusCode::kResourceExhausted, "disk full"));
   rig_.store.Heal();
+  EXPECT_FALSE(GetLane(kGmailLane)->record.paused);
   const auto campaign = rig_.Await<Campaign>(
       [&](auto done) { engine().GetCampaign(CampaignId("spring"), std::move(done)); });
   EXPECT_EQ(campaign->state, CampaignState::kSending);
@@ -174,6 +177,26 @@ TEST_F(RetryTest, AClaimACrashLeftOpenIsTriedAgainWithTheSameBytes) {
   rig_.transport.Answer(again, 250);
   engine().Turn();
   EXPECT_EQ(rig_.Counts("spring").accepted, 1);
+}
+
+TEST_F(RetryTest, ADaemonThatWasDownForDaysCountsTheClaimOnItsDayAndTheNext) {
+  rig_.MakeCampaign("spring", {"ann@gmail.test"});
+  FirstSent();
+  rig_.Crash();
+  rig_.clock.Advance(absl::Hours(72));
+  ASSERT_TRUE(rig_.Start().ok());
+  const absl::CivilDay day(2026, 3, 4);
+  const auto rows = rig_.Await<std::vector<LedgerRow>>([&](auto done) {
+    EXPECT_TRUE(engine().Read([day, done](ports::Store& read) mutable {
+      done(read.ListLedger(EgressIpId("mta1-a"), day, day + 3));
+    }));
+  });
+  std::vector<std::string> used;
+  for (const LedgerRow& row : *rows) {
+    if (row.used() > 0) used.push_back(absl::StrCat(row.day.day(), ": ", row.used()));
+  }
+  // It may have been accepted just after midnight, not days later.
+  EXPECT_THAT(used, testing::ElementsAre("4: 1", "5: 1"));
 }
 
 TEST_F(HoldTest, AClaimACrashLeftOpenAwaitsAnOperator) {
@@ -313,70 +336,83 @@ TEST_F(EngineTest, ADryRunChangesNothing) {
 
 // --- L6: what is acknowledged as stopped starts nothing more
 
-TEST_F(EngineTest, AfterAPauseIsAnsweredNothingMoreIsSent) {
-  using Pause = std::function<void(Done<int>)>;
+// What stops something, and what sets it free again.
+class PauseTest : public EngineTest {
+ protected:
+  using Ask = std::function<void(Done<int>)>;
   struct Case {
     const char* name;
-    Pause pause, resume;
+    Ask pause, resume;
   };
-  const auto into = [](Done<int> done) {
+  void SetUp() override {
+    EngineTest::SetUp();
+    ASSERT_TRUE(Put(NewPlan("warm-a", "mta1-a")).ok());
+    ASSERT_TRUE(Put(NewPlan("draft", "mta1-b")).ok());  // So that mta1-b sends nothing.
+    ASSERT_TRUE(rig_.Change("warm-a", PlanVerb::kStart).ok());
+    rig_.MakeCampaign("spring", Addresses(100));
+  }
+  static auto Into(Done<int> done) {
     return [done = std::move(done)](const auto& answer) mutable {
       done(answer.ok() ? absl::StatusOr<int>(1) : answer.status());
     };
-  };
-  const auto campaign = [&](CampaignVerb verb) -> Pause {
-    return [&, verb](auto done) {
-      engine().Change(CampaignId("spring"), verb, 0, {}, into(std::move(done)));
+  }
+  std::vector<Case> Cases() {
+    const auto campaign = [this](CampaignVerb verb) -> Ask {
+      return [this, verb](auto done) {
+        engine().Change(CampaignId("spring"), verb, 0, {}, Into(std::move(done)));
+      };
     };
-  };
-  const auto plan = [&](PlanVerb verb) -> Pause {
-    return [&, verb](auto done) {
-      engine().Change(PlanId("warm-a"), verb, 0, {}, into(std::move(done)));
+    const auto plan = [this](PlanVerb verb) -> Ask {
+      return [this, verb](auto done) {
+        engine().Change(PlanId("warm-a"), verb, 0, {}, Into(std::move(done)));
+      };
     };
-  };
-  const auto lane = [&](LaneVerb verb) -> Pause {
-    return [&, verb](auto done) { engine().Change(kGmailLane, verb, {}, into(std::move(done))); };
-  };
-  const auto pool = [&](const char* ip) -> Pause {
-    return [&, ip](auto done) {
-      engine().GetPool(PoolId("main"), [&, ip, done = std::move(done)](auto now) mutable {
-        now->egress_ips = {EgressIpId(ip)};
-        engine().Put(*now, {}, into(std::move(done)));
-      });
+    const auto lane = [this](LaneVerb verb) -> Ask {
+      return
+          [this, verb](auto done) { engine().Change(kGmailLane, verb, {}, Into(std::move(done))); };
     };
-  };
-  ASSERT_TRUE(Put(NewPlan("warm-a", "mta1-a")).ok());
-  ASSERT_TRUE(Put(NewPlan("draft", "mta1-b")).ok());  // So that mta1-b sends nothing.
-  ASSERT_TRUE(rig_.Change("warm-a", PlanVerb::kStart).ok());
-  rig_.MakeCampaign("spring", Addresses(100));
-  for (const Case& c :
-       {Case{"the campaign", campaign(CampaignVerb::kPause), campaign(CampaignVerb::kResume)},
-        Case{"the plan", plan(PlanVerb::kPause), plan(PlanVerb::kResume)},
-        Case{"the lane", lane(LaneVerb::kPause), lane(LaneVerb::kResume)},
-        Case{"the pool loses the IP", pool("mta1-b"), pool("mta1-a")}}) {
+    const auto pool = [this](const char* ip) -> Ask {
+      return [this, ip](auto done) {
+        engine().GetPool(PoolId("main"), [this, ip, done = std::move(done)](auto now) mutable {
+          now->egress_ips = {EgressIpId(ip)};
+          engine().Put(*now, {}, Into(std::move(done)));
+        });
+      };
+    };
+    return {{"the campaign", campaign(CampaignVerb::kPause), campaign(CampaignVerb::kResume)},
+            {"the plan", plan(PlanVerb::kPause), plan(PlanVerb::kResume)},
+            {"the lane", lane(LaneVerb::kPause), lane(LaneVerb::kResume)},
+            {"the pool loses the IP", pool("mta1-b"), pool("mta1-a")}};
+  }
+  // Messages that had been sent when the answer came.
+  size_t Await(const Ask& ask) {
+    size_t at_answer = 0;
+    absl::Status status = absl::UnknownError("no answer");
+    ask([&](auto answer) {
+      at_answer = rig_.transport.sent().size();
+      status = answer.status();
+    });
+    engine().Turn();
+    EXPECT_TRUE(status.ok()) << status;
+    return at_answer;
+  }
+};
+
+TEST_F(PauseTest, AfterItsAnswerNothingMoreIsSent) {
+  for (const Case& c : Cases()) {
     SCOPED_TRACE(c.name);
     Pass(absl::Minutes(30));
     AnswerAll();
     // One more is due, so that its claim is under way when the pause comes.
     rig_.clock.AdvanceTo(engine().Turn());
-    size_t at_answer = 0;
-    absl::Status paused;
-    c.pause([&](auto answer) {
-      at_answer = rig_.transport.sent().size();
-      paused = answer.status();
-    });
-    engine().Turn();
-    ASSERT_TRUE(paused.ok()) << paused;
+    const size_t at_answer = Await(c.pause);
     ASSERT_GT(at_answer, 0u);
     Pass(absl::Minutes(10));
     AnswerAll();
     Pass(absl::Minutes(50));
     EXPECT_THAT(rig_.transport.sent(), SizeIs(at_answer));
     EXPECT_EQ(GetLane(kGmailLane)->today.claimed, 0) << "what was claimed went back";
-    absl::Status resumed = absl::UnknownError("no answer");
-    c.resume([&](auto answer) { resumed = answer.status(); });
-    engine().Turn();
-    ASSERT_TRUE(resumed.ok()) << resumed;
+    Await(c.resume);
     Pass(absl::Minutes(30));
     EXPECT_GT(rig_.transport.sent().size(), at_answer) << "it goes on";
   }
@@ -458,23 +494,16 @@ TEST_F(EngineTest, OnAFullDiskOutcomesWaitAndNothingNewIsClaimed) {
   EXPECT_GT(rig_.transport.sent().size(), out) << "and it sends again";
 }
 
-TEST_F(EngineTest, AThrottleThatMovesDuringAPauseDoesNotEndIt) {
+TEST_F(EngineTest, APausedLaneKeepsItsThrottleOverARestart) {
   rig_.MakeCampaign("spring", Addresses(2));
-  const ports::SendMessage message = FirstSent();
-  // The pause is written while the answer that stops the lane is on its way.
-  absl::Status paused = absl::UnknownError("no answer");
-  engine().Change(kGmailLane, LaneVerb::kPause, {}, [&](auto answer) { paused = answer.status(); });
-  rig_.transport.Answer(message, 421, "unusual rate of mail");
+  rig_.transport.Answer(FirstSent(), 421, "unusual rate of mail");
   engine().Turn();
-  ASSERT_TRUE(paused.ok());
+  ASSERT_TRUE(Change(kGmailLane, LaneVerb::kPause).ok());
   const LaneRecord before = GetLane(kGmailLane)->record;
-  EXPECT_TRUE(before.paused);
   EXPECT_GT(before.stopped_until, rig_.clock.Now().wall);
   rig_.Crash();
   ASSERT_TRUE(rig_.Start().ok());
-  const LaneRecord after = GetLane(kGmailLane)->record;
-  EXPECT_TRUE(after.paused) << "an acknowledged pause survives a restart";
-  EXPECT_EQ(after.stopped_until, before.stopped_until) << "and so does the stop";
+  EXPECT_EQ(GetLane(kGmailLane)->record, before);
 }
 
 TEST_F(EngineTest, AStoreThatBreaksIsToldOnceAndEverythingFails) {

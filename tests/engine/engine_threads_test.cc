@@ -77,6 +77,35 @@ TEST(EngineThreads, AChangeIsNotInForceBeforeItIsOnDisk) {
   EXPECT_EQ(get()->state, CampaignState::kPaused);
 }
 
+TEST(EngineThreads, AThrottleThatMovesWhileAPauseIsWrittenDoesNotUndoIt) {
+  Rig rig(Threads::kOwn);
+  ASSERT_TRUE(rig.Start().ok());
+  rig.MakePool();
+  rig.MakeCampaign("spring", {"ann@gmail.test"});
+  const Lane lane{EgressIpId("mta1-a"), ProviderId("gmail")};
+  const auto get = [&] {
+    return rig.Await<core::LaneStatus>([&](auto done) { rig.engine().GetLane(lane, done); });
+  };
+  rig.transport.AwaitSent(1);
+  EXPECT_EQ(get()->today.claimed, 1);
+  rig.store.Hold(true);
+  Promise<core::LaneStatus> paused;
+  rig.engine().Change(lane, LaneVerb::kPause, {},
+                      [&](auto answer) { paused.Set(std::move(answer)); });
+  rig.store.AwaitStuck();
+  // The record of the stop is written behind that of the pause, and knows nothing of it.
+  rig.transport.Answer(rig.transport.sent()[0], 421, "unusual rate of mail");
+  const LaneRecord stopped = get()->record;
+  EXPECT_FALSE(stopped.paused);
+  EXPECT_GT(stopped.stopped_until, rig.clock.Now().wall);
+  rig.store.Hold(false);
+  ASSERT_TRUE(paused.Get().ok());
+  rig.Crash();
+  ASSERT_TRUE(rig.Start().ok());
+  EXPECT_TRUE(get()->record.paused) << "an acknowledged pause survives a restart";
+  EXPECT_EQ(get()->record.stopped_until, stopped.stopped_until) << "and so does the stop";
+}
+
 TEST(EngineThreads, StopWaitsForWhatIsInFlightAndRecordsIt) {
   Rig rig(Threads::kOwn);
   ASSERT_TRUE(rig.Start().ok());
