@@ -129,6 +129,7 @@ absl::Status Engine::Impl::Load() {
 }
 
 void Engine::Impl::Stop(absl::Duration limit) {
+  backups_.Stop();
   if (threads_ == Threads::kNone) {
     PostLetter(core::Drain{});
     Turn();
