@@ -122,6 +122,7 @@ void AddAllCommands(CommandTree& tree, GlobalTexts* globals) {
   AddDeliveryCommands(tree);
   AddSuppressionCommands(tree);
   AddEventCommands(tree);
+  AddStoreCommands(tree);
   AddCompletion(tree);
 }
 

@@ -14,5 +14,6 @@ void AddLaneCommands(CommandTree& tree);
 void AddDeliveryCommands(CommandTree& tree);
 void AddSuppressionCommands(CommandTree& tree);
 void AddEventCommands(CommandTree& tree);
+void AddStoreCommands(CommandTree& tree);
 
 }  // namespace crescendo::cli

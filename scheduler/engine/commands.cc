@@ -667,6 +667,12 @@ bool Engine::Read(absl::AnyInvocable<void(ports::Store&)> read) {
   return impl_->committer_.PostRead(std::move(read));
 }
 
+void Engine::Backup(std::string path,
+                    absl::AnyInvocable<bool(const ports::BackupProgress&)> progress,
+                    Done<ports::BackupProgress> done) {
+  impl_->backups_.Start(std::move(path), std::move(progress), std::move(done));
+}
+
 int64_t Engine::Subscribe(absl::AnyInvocable<void()> listener) {
   return impl_->Subscribe(std::move(listener));
 }

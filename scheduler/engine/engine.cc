@@ -133,6 +133,7 @@ absl::Status Engine::Impl::Load() {
 
 void Engine::Impl::Stop(absl::Duration limit) {
   if (stopped()) return;
+  backups_.Stop();
   if (threads_ == Threads::kNone) {
     PostLetter(core::Drain{});
     Turn();

@@ -121,6 +121,12 @@ class Engine {
   // False (and `read` is not run) after Stop or when too many reads wait.
   bool Read(absl::AnyInvocable<void(ports::Store&)> read);
 
+  // Copies the store to the file `path` on this host while everything goes on (ports::Backup);
+  // `progress` is told how far, and ends it by false (CANCELLED). Both run on a thread of their
+  // own. ALREADY_EXISTS; FAILED_PRECONDITION: it cannot be made there, or one is being made.
+  void Backup(std::string path, absl::AnyInvocable<bool(const ports::BackupProgress&)> progress,
+              Done<ports::BackupProgress> done);
+
   // Calls `listener` after every commit that appended events, from the committer's thread. It must
   // not block. Returns an id for Unsubscribe, after which it is not called any more.
   int64_t Subscribe(absl::AnyInvocable<void()> listener);

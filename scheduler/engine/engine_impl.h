@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "scheduler/base/mutex.h"
 #include "scheduler/core/shard.h"
+#include "scheduler/engine/backup_runner.h"
 #include "scheduler/engine/committer.h"
 #include "scheduler/engine/engine.h"
 #include "scheduler/engine/retention.h"
@@ -65,6 +66,7 @@ class Engine::Impl {
   core::Shard shard_;  // The engine's thread only.
   Retention retention_;  // The same.
   Committer committer_;
+  BackupRunner backups_{&committer_};
 
   mutable base::Mutex mu_;
   base::CondVar wake_;    // For the engine's thread.

@@ -16,6 +16,7 @@
 #include "scheduler/service/plan_handlers.h"
 #include "scheduler/service/pool_handlers.h"
 #include "scheduler/service/provider_handlers.h"
+#include "scheduler/service/store_handlers.h"
 #include "scheduler/service/streams.h"
 #include "scheduler/service/suppression_handlers.h"
 #include "scheduler/service/unreadable.h"
@@ -47,7 +48,8 @@ struct Server::Services {
         providers(engine, resolver),
         deliveries(engine),
         events(engine, &streams),
-        suppressions(engine) {}
+        suppressions(engine),
+        store(engine, &streams) {}
 
   Streams streams;
   EgressIpHandlers egress_ips;
@@ -59,6 +61,7 @@ struct Server::Services {
   DeliveryHandlers deliveries;
   EventHandlers events;
   SuppressionHandlers suppressions;
+  StoreHandlers store;
   int port = 0;
   std::unique_ptr<grpc::Server> server;  // Last: stops before its services go.
 };
@@ -89,6 +92,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(engine::Engine* engine,
   builder.RegisterService(&services->deliveries);
   builder.RegisterService(&services->events);
   builder.RegisterService(&services->suppressions);
+  builder.RegisterService(&services->store);
   services->server = builder.BuildAndStart();
   if (services->server == nullptr) {
     return absl::UnavailableError(absl::StrCat("cannot listen on ", options.address,

@@ -1,5 +1,6 @@
 #include "tests/store_contract/fault_vfs.h"
 
+#include <signal.h>
 #include <sqlite3.h>
 
 #include <new>
@@ -12,6 +13,7 @@ namespace {
 struct Faults {
   int writes_left = -1;  // Until the disk is full; -1: never.
   int syncs_left = -1;   // Until one fails; -1: never.
+  int calls_left = -1;   // Until the process is killed; -1: never.
   bool struck = false;
 } faults;
 
@@ -31,12 +33,18 @@ bool Strikes(int* left) {
   return true;
 }
 
+void MaybeDie() {
+  if (Strikes(&faults.calls_left)) raise(SIGKILL);
+}
+
 int Write(sqlite3_file* file, const void* data, int size, sqlite3_int64 offset) {
+  MaybeDie();
   if (Strikes(&faults.writes_left)) return SQLITE_FULL;
   return Real(file)->pMethods->xWrite(Real(file), data, size, offset);
 }
 
 int Sync(sqlite3_file* file, int flags) {
+  MaybeDie();
   if (Strikes(&faults.syncs_left)) return SQLITE_IOERR_FSYNC;
   return Real(file)->pMethods->xSync(Real(file), flags);
 }
@@ -118,6 +126,7 @@ FaultVfs::~FaultVfs() {
 
 void FaultVfs::FillAfter(int after) { faults = {.writes_left = after}; }
 void FaultVfs::FailSyncs(int after) { faults = {.syncs_left = after}; }
+void FaultVfs::KillAfter(int after) { faults = {.calls_left = after}; }
 void FaultVfs::Heal() { faults = {}; }
 bool FaultVfs::struck() const { return faults.struck; }
 

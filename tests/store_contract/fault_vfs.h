@@ -16,6 +16,8 @@ class FaultVfs {
   void FillAfter(int after);
   // The `after`th sync from now on, and all later ones, fail.
   void FailSyncs(int after = 1);
+  // The `after`th write or sync from now on is the end of the process (kill -9).
+  void KillAfter(int after);
   void Heal();
   // Has a fault struck since it was set?
   bool struck() const;
