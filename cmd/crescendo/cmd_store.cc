@@ -135,7 +135,7 @@ void AddStoreCommands(CommandTree& tree) {
           "Reads all of it: its pages, and whether counts, ledger, claims and events agree with "
           "the recipients. Changes nothing. Of a running daemon, check a backup. Exits with 1 "
           "when something is wrong.")
-      .Example("crescendo store check /var/backups/crescendo-2026-03-02.db")
+      .Example("crescendo store check crescendo-2026-03-02.db")
       .Run([options](Context& context) { return Check(*options, context); });
   tree.Verb("store", "restore", "Make a store from a backup, for a daemon that is stopped")
       .Argument("BACKUP", &o->file, "The backup, on this host")
@@ -146,7 +146,7 @@ void AddStoreCommands(CommandTree& tree) {
           "old crescendo.db* away first. What was sent after the backup is not in it, and would "
           "be sent again: cancel or pause such campaigns before the daemon may send.")
       .Example(
-          "crescendo store restore /var/backups/crescendo-2026-03-02.db --to "
+          "crescendo store restore crescendo-2026-03-02.db --to "
           "crescendo-data/crescendo.db")
       .Run([options](Context& context) { return Restore(*options, context); });
   tree.Verb("store", "compact", "Rewrite the file of a stopped daemon as small as it can be")

@@ -14,7 +14,7 @@
 
 namespace crescendo::support {
 
-class FaultStore final : public ports::Store {
+class FaultStore final : public store::MemoryStore {
  public:
   // Every commit of more than `room` writes fails with `status` and changes nothing.
   void FailCommits(absl::Status status, size_t room = 0) {
@@ -57,13 +57,13 @@ class FaultStore final : public ports::Store {
       if (!fault_.ok() && writes.size() > room_) return fault_;
       refusal = refusal_;
     }
-    if (refusal.ok()) return store_.Commit(writes, results);
+    if (refusal.ok()) return store::MemoryStore::Commit(writes, results);
     std::vector<ports::Write> rest;
     for (const ports::Write& write : writes) {
       if (!std::holds_alternative<ports::Settle>(write)) rest.push_back(write);
     }
     std::vector<ports::WriteResult> rest_results;
-    const absl::Status status = store_.Commit(rest, &rest_results);
+    const absl::Status status = store::MemoryStore::Commit(rest, &rest_results);
     auto next = rest_results.begin();
     for (const ports::Write& write : writes) {
       const bool settle = std::holds_alternative<ports::Settle>(write);
@@ -72,46 +72,7 @@ class FaultStore final : public ports::Store {
     return status;
   }
 
-  absl::StatusOr<ports::Directory> LoadDirectory() override { return store_.LoadDirectory(); }
-  absl::StatusOr<std::vector<QueuedDelivery>> LoadQueued(DeliveryId after, int limit) override {
-    return store_.LoadQueued(after, limit);
-  }
-  absl::StatusOr<std::vector<ports::OpenClaim>> LoadOpenClaims() override {
-    return store_.LoadOpenClaims();
-  }
-  absl::StatusOr<Delivery> GetDelivery(DeliveryId id) override { return store_.GetDelivery(id); }
-  absl::StatusOr<std::vector<Delivery>> ListDeliveries(const ports::DeliveryFilter& filter,
-                                                       DeliveryId after, int limit) override {
-    return store_.ListDeliveries(filter, after, limit);
-  }
-  absl::StatusOr<CampaignCounts> CountDeliveries(const CampaignId& campaign) override {
-    return store_.CountDeliveries(campaign);
-  }
-  absl::StatusOr<std::vector<Event>> ListEvents(const ports::EventFilter& filter, EventId after,
-                                                int limit) override {
-    return store_.ListEvents(filter, after, limit);
-  }
-  absl::StatusOr<EventId> LastEvent() override { return store_.LastEvent(); }
-  absl::StatusOr<std::vector<Suppression>> ListSuppressions(absl::string_view after,
-                                                            int limit) override {
-    return store_.ListSuppressions(after, limit);
-  }
-  absl::StatusOr<Suppression> GetSuppression(absl::string_view address) override {
-    return store_.GetSuppression(address);
-  }
-  absl::StatusOr<std::vector<PlanDay>> ListPlanDays(const PlanId& plan) override {
-    return store_.ListPlanDays(plan);
-  }
-  absl::StatusOr<std::vector<LedgerRow>> ListLedger(const EgressIpId& ip, absl::CivilDay first,
-                                                    absl::CivilDay last) override {
-    return store_.ListLedger(ip, first, last);
-  }
-  absl::StatusOr<int64_t> LastChunk(const CampaignId& campaign, const ImportId& import) override {
-    return store_.LastChunk(campaign, import);
-  }
-
  private:
-  store::MemoryStore store_;
   mutable base::Mutex mu_;
   base::CondVar changed_;
   absl::Status fault_ ABSL_GUARDED_BY(mu_);
