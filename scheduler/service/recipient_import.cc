@@ -190,6 +190,7 @@ void RecipientImport::Advance() {
           absl::StrCat("chunk ", slots_.front()->number, ": ", answer.status().message())));
     }
     bool own = false;
+    response_.Clear();  // Of the last answer: a long one is not written over it.
     const grpc::Status written = grpc::SerializationTraits<v1::ImportRecipientsResponse>::Serialize(
         *answer, &response_, &own);
     CRESCENDO_CHECK(written.ok());
