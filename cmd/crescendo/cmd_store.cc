@@ -127,7 +127,7 @@ void AddStoreCommands(CommandTree& tree) {
           "The file has its name only when it is complete and on the disk; nothing is overwritten. "
           "It holds everything that was acknowledged before the command began. Never copy "
           "crescendo.db by other means while the daemon runs.")
-      .Example("crescendo store backup /var/backups/crescendo-$(date +%F).db")
+      .Example("crescendo store backup /var/backups/crescendo-2026-03-02.db")
       .Run([options](Context& context) { return Backup(*options, context); });
   tree.Verb("store", "check", "Check a backup, or the file of a stopped daemon")
       .Argument("FILE", &o->file, "The file, on this host")

@@ -73,7 +73,7 @@ TEST_F(WatchTest, EventsComeAsTheyHappen) {
   EXPECT_EQ(ran.code, 130);
   EXPECT_THAT(ran.out,
               AllOf(StartsWith("2026-01-01 08:00:00Z  CREATED  mta1-a: egress IP created\n"),
-                    HasSubstr("ACCEPTED  mta1-a gmail ann@gmail.com: 250 2.0.0 OK\n")));
+                    HasSubstr("ACCEPTED  spring mta1-a gmail ann@gmail.com: 250 2.0.0 OK\n")));
 }
 
 // It says so, with exit code 3 once the daemon stays away: a log that ends must not look whole.

@@ -105,11 +105,11 @@ TEST_F(EngineTest, AChangeTheDiskRefusesIsNotInForce) {
   rig_.MakeCampaign("spring", {});
   rig_.store.FailCommits(absl::ResourceExhaustedError("disk full"));
   EXPECT_THAT(rig_.Change("spring", CampaignVerb::kPause),
-              FailsWith(StatusCode::kResourceExhausted, "disk full"));
+              FailsWith(StatusCode::kResourceExhausted, "disk of the store is full"));
   EXPECT_THAT(Put(NewIp("mta1-c", "192.0.2.3")),
-              FailsWith(StatusCode::kResourceExhausted, "disk full"));
+              FailsWith(StatusCode::kResourceExhausted, "disk of the store is full"));
   EXPECT_THAT(Change(kGmailLane, LaneVerb::kPause),
-              FailsWith(StatusCode::kResourceExhausted, "disk full"));
+              FailsWith(StatusCode::kResourceExhausted, "disk of the store is full"));
   rig_.store.Heal();
   EXPECT_FALSE(GetLane(kGmailLane)->record.paused);
   const auto campaign = rig_.Await<Campaign>(

@@ -152,7 +152,7 @@ TEST_F(FullDisk, WithoutAReserveItHealsAsWell) {
 }
 
 // The same on a real disk of 4 MiB, a quarter of it the reserve.
-TEST(FullDisk, OutcomesAreRecordedOnARealFullDisk) {
+TEST(RealFullDisk, OutcomesAreRecordedOnARealFullDisk) {
   TempFolder folder;
   const std::string mount_point = folder.Path("disk");
   std::filesystem::create_directory(mount_point);

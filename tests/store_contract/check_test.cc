@@ -133,7 +133,7 @@ TEST_F(CheckTest, FindsWhatDoesNotAgree) {
                 "campaigns refers to a row of pools that is missing"},
        }) {
     SCOPED_TRACE(c.name);
-    Make(2);
+    Make(AllMigrations().size());
     Exec(c.sql);
     EXPECT_THAT(Faulty(), testing::Contains(c.check)) << said_;
     EXPECT_THAT(said_, HasSubstr(c.says));
@@ -155,7 +155,7 @@ TEST_F(CheckTest, RandomWritesLeaveNothingToFind) {
 }
 
 TEST_F(CheckTest, ChangesNothingNotEvenWhatACrashLeft) {
-  Make(2);
+  Make(AllMigrations().size());
   std::unique_ptr<ports::Store> store = OpenSqlite(path_);
   ASSERT_TRUE(CommitOne(*store, NewIp("mta1-b")).status.ok());
   // What a crash leaves: the file and its WAL.
@@ -189,7 +189,7 @@ TEST_F(CheckTest, RefusesWhatIsInUseOrNotThereOrNotOurs) {
   const auto results = CheckStore(text);
   ASSERT_TRUE(results.ok()) << results.status();
   EXPECT_FALSE(results->at(0).ok);
-  EXPECT_THAT(results->at(0).detail, HasSubstr("file is not a database"));
+  EXPECT_THAT(results->at(0).detail, HasSubstr("nor any SQLite database"));
 }
 
 TEST_F(CheckTest, CompactsAFileThatDidNotGivePagesBack) {

@@ -35,8 +35,8 @@ ROOMS = {
     "store/memory": PORTS + ["store"],
     "store/sqlite": PORTS + ["store"],
     "store/postgres": PORTS + ["store"],
-    # Speaks gRPC, and nothing else with the daemon.
-    "cmd/crescendo": BASE + API,
+    # Speaks gRPC, and nothing else with the daemon; of a stopped one it checks and restores the file.
+    "cmd/crescendo": BASE + API + ["store/sqlite/check.h", "store/sqlite/restore.h"],
     # A witness: it shares the score's formula with the sender, and none of its books.
     "cmd/crescendo-sandbox": DOMAIN + CONFIG + ["crescendo/sandbox/v1", "scheduler/core/engagement.h"],
     # Wires: knows every concrete type. Nobody includes it.
@@ -63,6 +63,8 @@ CLOCK = (r"\babsl::Now\b|_clock::now\b|GetCurrentTimeNanos|gettimeofday|clock_ge
          r"|\btime\((nullptr|NULL|0)\)|" + SLEEP)
 CLOCK_ALLOWED = {
     "scheduler/base/real_clock.cc": "is the clock that all others are told",
+    "scheduler/engine/backup_runner.cc": "a copy is paced in the machine's time, like the disk it is on",
+    "tests/bench/bench_import.cc": "asks a daemon again and again how far it is",
     "cmd/crescendo-sandbox/verify.cc": "table --follow waits for a person's eyes, between two looks",
 }
 
