@@ -21,7 +21,7 @@ echo "== 2/5 a receiver nobody here wrote: Postfix's smtp-sink (extracted, not i
 tests/support/fetch_smtp_sink.sh build/smtp-sink
 echo "== 3/5 configure ($preset)"
 cmake --preset "$preset" >build/configure.log 2>&1 || { tail -n 30 build/configure.log >&2; exit 1; }
-echo "== 4/5 build with $jobs jobs; about 6 minutes on 2 cores the first time"
+echo "== 4/5 build with $jobs jobs; about 10 minutes on 2 cores the first time"
 NINJA_STATUS='[%f/%t, %e s] ' cmake --build --preset "$preset" --parallel "$jobs"
 echo "== 5/5 tests"
 export CRESCENDO_SMTP_SINK="$PWD/build/smtp-sink"
