@@ -217,8 +217,7 @@ void Engine::Impl::Loop() {
   while (true) {
     {
       base::MutexLock lock(&mu_);
-      // The first turn comes at once: Start waits for it, and an empty store has no letters.
-      if (turns_ > 0 && letters_.empty() && tasks_.empty() && !stopping_) {
+      if (letters_.empty() && tasks_.empty() && !stopping_) {
         const absl::Duration until = NextWake() - edges_.clock->Now().wall;
         const absl::Duration real = edges_.clock->RealDelay(until);
         if (real > absl::ZeroDuration()) {
