@@ -232,14 +232,26 @@ absl::StatusOr<std::unique_ptr<Database>> OpenThere(const std::string& path) {
   return Database::Open(path, {});
 }
 
-absl::StatusOr<std::vector<CheckResult>> CheckFile(const std::string& path) {
+// SQLite takes what is missing of the last page for zeros. With a WAL a page may be half written.
+CheckResult CheckPages(Database* database, bool has_wal) {
+  CheckResult result = Run(database, kPages);
+  const auto page = database->QueryInt("PRAGMA page_size");
+  std::error_code error;
+  const auto size = static_cast<int64_t>(std::filesystem::file_size(database->path(), error));
+  if (result.ok && !has_wal && page.ok() && size % *page != 0) {
+    return {kPages.name, false, absl::StrCat("the file ends within page ", size / *page + 1)};
+  }
+  return result;
+}
+
+absl::StatusOr<std::vector<CheckResult>> CheckFile(const std::string& path, bool has_wal) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Database> database, OpenThere(path));
   database->KeepWalOnClose();
   ASSIGN_OR_RETURN(const SchemaState schema, ReadSchema(database.get(), AllMigrations()));
   if (schema.applied == 0) return absl::DataLossError(absl::StrCat(path, " holds no store"));
   std::vector<CheckResult> results = {
       {"file", true, absl::StrCat("schema ", schema.applied, " of ", schema.known)}};
-  results.push_back(Run(database.get(), kPages));
+  results.push_back(CheckPages(database.get(), has_wal));
   if (!results.back().ok) return results;
   for (const Check& check : kChecks) results.push_back(Run(database.get(), check));
   results.push_back(CheckCounts(database.get(), schema.applied >= kPrunes));
@@ -253,7 +265,7 @@ absl::StatusOr<std::vector<CheckResult>> CheckStore(const std::string& path) {
   std::error_code error;
   const std::string wal = path + "-wal";
   const bool has_wal = std::filesystem::exists(wal, error);
-  absl::StatusOr<std::vector<CheckResult>> results = CheckFile(path);
+  absl::StatusOr<std::vector<CheckResult>> results = CheckFile(path, has_wal);
   // SQLite makes an empty one.
   if (!has_wal) std::filesystem::remove(wal, error);
   // A file that cannot even be read as a database is a finding.
