@@ -23,6 +23,7 @@
 #include "crescendo/v1/egress_ip.grpc.pb.h"
 #include "crescendo/v1/pool.grpc.pb.h"
 #include "scheduler/base/random.h"
+#include "tests/bench/made_up_list.h"
 
 namespace crescendo {
 namespace {
@@ -123,15 +124,12 @@ void Import(const std::shared_ptr<grpc::Channel>& channel, const Arguments& argu
     v1::ImportRecipientsRequest::Chunk& chunk = *request.mutable_chunk();
     chunk.set_number(++number);
     for (int64_t rows = 0; rows < arguments.chunk && at < last; ++rows, ++at) {
-      // Scrambled, as addresses in a list come in any order.
-      const uint64_t mixed = base::Random::Mix(static_cast<uint64_t>(at));
+      bench::MadeUp made_up = bench::MadeUpRecipient(at, arguments.domains);
       v1::RecipientInput& recipient = *chunk.add_recipients();
-      recipient.set_address(absl::StrCat("user.", absl::Hex(mixed), "@domain",
-                                         mixed % static_cast<uint64_t>(arguments.domains),
-                                         ".example"));
-      recipient.set_score(static_cast<double>(mixed % 100'000) / 100'000);
+      recipient.set_address(std::move(made_up.address));
+      recipient.set_score(made_up.score);
       if (arguments.body_bytes > 0) {
-        (*recipient.mutable_variables())["body"] = BodyOf(mixed, arguments.body_bytes);
+        (*recipient.mutable_variables())["body"] = BodyOf(made_up.seed, arguments.body_bytes);
       }
     }
     if (!stream->Write(request)) break;
