@@ -1,4 +1,5 @@
-// bench_import: a platform that imports made-up recipients over gRPC, as fast as the daemon answers.
+// bench_import: a platform that imports made-up recipients over gRPC, as fast as the daemon
+// answers.
 //
 //   bench_import --server HOST:PORT --campaign ID [--recipients N] [--clients N] [--chunk N]
 //                [--body-bytes N] [--domains N] [--await-accepted]
@@ -102,8 +103,8 @@ void Prepare(const std::shared_ptr<grpc::Channel>& channel, const Arguments& arg
 }
 
 // One client's share: a stream of chunks, written while the answers are read.
-void Import(const std::shared_ptr<grpc::Channel>& channel, const Arguments& arguments, int64_t client,
-            std::atomic<int64_t>* acknowledged) {
+void Import(const std::shared_ptr<grpc::Channel>& channel, const Arguments& arguments,
+            int64_t client, std::atomic<int64_t>* acknowledged) {
   grpc::ClientContext call;
   v1::CampaignService::Stub stub(channel);
   const auto stream = stub.ImportRecipients(&call);
@@ -155,8 +156,7 @@ double AwaitAccepted(const std::shared_ptr<grpc::Channel>& channel, const Argume
 }
 
 int Run(const Arguments& arguments) {
-  const auto channel =
-      grpc::CreateChannel(arguments.server, grpc::InsecureChannelCredentials());
+  const auto channel = grpc::CreateChannel(arguments.server, grpc::InsecureChannelCredentials());
   Prepare(channel, arguments);
   const auto start = std::chrono::steady_clock::now();
   std::atomic<int64_t> acknowledged = 0;
@@ -165,10 +165,10 @@ int Run(const Arguments& arguments) {
     // A channel of its own, so that the clients do not share a connection.
     grpc::ChannelArguments own;
     own.SetInt("bench.client", static_cast<int>(client));
-    clients.emplace_back(Import,
-                         grpc::CreateCustomChannel(arguments.server,
-                                                   grpc::InsecureChannelCredentials(), own),
-                         arguments, client, &acknowledged);
+    clients.emplace_back(
+        Import,
+        grpc::CreateCustomChannel(arguments.server, grpc::InsecureChannelCredentials(), own),
+        arguments, client, &acknowledged);
   }
   for (std::thread& client : clients) client.join();
   const double import_seconds = Seconds(start);
@@ -190,8 +190,10 @@ int main(int argc, char** argv) {
   const struct {
     const char* name;
     int64_t* value;
-  } numbers[] = {{"--recipients", &arguments.recipients}, {"--clients", &arguments.clients},
-                 {"--chunk", &arguments.chunk},           {"--body-bytes", &arguments.body_bytes},
+  } numbers[] = {{"--recipients", &arguments.recipients},
+                 {"--clients", &arguments.clients},
+                 {"--chunk", &arguments.chunk},
+                 {"--body-bytes", &arguments.body_bytes},
                  {"--domains", &arguments.domains}};
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];

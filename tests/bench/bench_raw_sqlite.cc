@@ -1,10 +1,11 @@
-// bench_raw_sqlite: the rows of bench_import, put into SQLite by the shortest program that keeps the
-// promise: WAL, synchronous=FULL, nobody twice. One process, one prepared statement, no network.
+// bench_raw_sqlite: the rows of bench_import, put into SQLite by the shortest program that keeps
+// the promise: WAL, synchronous=FULL, nobody twice. One process, one prepared statement, no
+// network.
 //
 //   bench_raw_sqlite FILE [ROWS [DOMAINS [ROWS_PER_COMMIT [plain]]]]
 //
-// With `plain` the table has no index by address, so the same recipient could be there twice. Prints
-// one JSON object: rows a second.
+// With `plain` the table has no index by address, so the same recipient could be there twice.
+// Prints one JSON object: rows a second.
 #include <sqlite3.h>
 
 #include <chrono>
@@ -43,8 +44,8 @@ int Run(const std::string& path, int64_t rows, int64_t domains, int64_t group, b
                     " create_time_us INTEGER NOT NULL, address TEXT NOT NULL",
                     plain ? "" : ", UNIQUE (address, campaign)", ")"));
   sqlite3_stmt* insert = nullptr;
-  Check(sqlite3_prepare_v2(database, "INSERT INTO recipients VALUES (NULL, 1, ?1, 0, ?2, ?3, ?4)", -1,
-                           &insert, nullptr) == SQLITE_OK,
+  Check(sqlite3_prepare_v2(database, "INSERT INTO recipients VALUES (NULL, 1, ?1, 0, ?2, ?3, ?4)",
+                           -1, &insert, nullptr) == SQLITE_OK,
         database);
   std::vector<bench::MadeUp> list;
   for (int64_t i = 0; i < rows; ++i) list.push_back(bench::MadeUpRecipient(i, domains));

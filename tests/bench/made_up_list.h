@@ -1,5 +1,5 @@
-// made_up_list.h: the recipients that benchmarks import. Addresses are scrambled, as those of a list
-// come in any order.
+// made_up_list.h: the recipients that benchmarks import. Addresses are scrambled, as those of a
+// list come in any order.
 #pragma once
 
 #include <cstdint>
