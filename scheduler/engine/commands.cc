@@ -506,6 +506,7 @@ void Engine::Impl::Import(ports::AppendRecipients chunk, Done<ports::AppendOutco
   }
   if (!refused.ok()) return done(refused);
   Job job;
+  job.rows = std::max<size_t>(chunk.rows.size(), 1);
   job.writes.push_back(std::move(chunk));
   job.done = [this, done = std::move(done)](absl::Status status,
                                             absl::Span<ports::WriteResult> results) mutable {
