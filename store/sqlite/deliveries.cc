@@ -1,5 +1,7 @@
 #include "store/sqlite/deliveries.h"
 
+#include <algorithm>
+
 #include "absl/container/flat_hash_set.h"
 #include "scheduler/base/status_macros.h"
 
@@ -340,23 +342,41 @@ absl::Status Deliveries::Apply(const ports::CancelDeliveries& cancel, ports::Wri
     result->status = NoSuch("campaign", cancel.campaign.text());
     return absl::OkStatus();
   }
+  result->status = CheckCancel(cancel, campaign->state);
+  if (!result->status.ok()) return absl::OkStatus();
   const int64_t key = campaign->key.value();
-  std::vector<std::pair<DeliveryId, DeliveryState>> found;
+  RETURN_IF_ERROR(tally_->Flush());  // What the group has counted so far.
+  int64_t first = 0, last = 0, left = 0;
   {
-    Rows rows = cancellable_.Query(key);
-    while (rows.Next()) {
-      found.emplace_back(rows.Int(0), rows.Enumerator(1, DeliveryState::kCancelled));
+    Rows rows = find_range_.Query(key);
+    if (rows.Next()) {
+      first = rows.Int(0);
+      last = rows.Int(1);
+      left = rows.Int(2);
     }
     RETURN_IF_ERROR(rows.status());
   }
-  std::vector<DeliveryId> ended;
-  ended.reserve(found.size());
-  for (const auto& [id, state] : found) {
-    RETURN_IF_ERROR(cancel_.Run(id.value(), cancel.now));
-    tally_->Move(key, state, DeliveryState::kCancelled);
-    ended.push_back(id);
+  ports::CancelledDeliveries outcome;
+  std::vector<DeliveryState> before;
+  int looked_at = 0;
+  if (left > 0) {
+    Rows rows = look_.Query(std::max(cancel.after.value() + 1, first), last, cancel.limit);
+    for (; rows.Next(); ++looked_at) {
+      outcome.next = DeliveryId(rows.Int(0));
+      const auto state = rows.Enumerator(2, DeliveryState::kCancelled);
+      if (rows.Int(1) != key || !rows.IsNull(3)) continue;
+      if (!IsWaiting(state) && state != DeliveryState::kInDoubt) continue;
+      outcome.ended.push_back(outcome.next);
+      before.push_back(state);
+    }
+    RETURN_IF_ERROR(rows.status());
   }
-  result->value = std::move(ended);
+  for (size_t i = 0; i < outcome.ended.size(); ++i) {
+    RETURN_IF_ERROR(cancel_.Run(outcome.ended[i].value(), cancel.now));
+    tally_->Move(key, before[i], DeliveryState::kCancelled);
+  }
+  outcome.more = looked_at == cancel.limit && left > std::ssize(outcome.ended);
+  result->value = std::move(outcome);
   return absl::OkStatus();
 }
 

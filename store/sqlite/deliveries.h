@@ -134,12 +134,13 @@ class Deliveries {
   Statement put_suppression_{database_,
                              "INSERT OR REPLACE INTO suppressions VALUES (?1, ?2, ?3, ?4)"};
   Statement remove_suppression_{database_, "DELETE FROM suppressions WHERE address = ?1"};
-  Statement cancellable_{
-      database_,
-      "SELECT d.id, d.state FROM deliveries d, campaign_counts n WHERE n.campaign = ?1"
-      " AND d.id BETWEEN n.first_delivery AND n.last_delivery AND d.campaign = ?1"
-      " AND d.state IN (0, 2, 3)"
-      " AND NOT EXISTS (SELECT 1 FROM claims WHERE delivery = d.id) ORDER BY d.id"};
+  Statement find_range_{database_,
+                        "SELECT first_delivery, last_delivery, queued + in_doubt + deferred"
+                        " FROM campaign_counts WHERE campaign = ?1"};
+  Statement look_{database_,
+                  "SELECT d.id, d.campaign, d.state, c.delivery FROM deliveries d"
+                  " LEFT JOIN claims c ON c.delivery = d.id"
+                  " WHERE d.id BETWEEN ?1 AND ?2 ORDER BY d.id LIMIT ?3"};
   Statement cancel_{database_,
                     "UPDATE deliveries SET state = 8, next_attempt_time_us = NULL, pinned_ip = 0,"
                     " end_time_us = ?2 WHERE id = ?1"};
