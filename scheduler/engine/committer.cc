@@ -65,6 +65,7 @@ void Committer::Stop() {
   {
     base::MutexLock lock(&mu_);
     ended_ = true;
+    stepped_.NotifyAll();
     kept.swap(kept_);
     late.swap(jobs_);
   }
@@ -96,6 +97,31 @@ bool Committer::PostRead(absl::AnyInvocable<void(ports::Store&)> read) {
   return true;
 }
 
+bool Committer::RunBetween(const std::function<void(ports::Store&)>& run) {
+  Step step{run};
+  base::MutexLock lock(&mu_);
+  if (ended_) return false;
+  steps_.push_back(&step);
+  wake_.NotifyOne();
+  while (!step.over && !ended_) stepped_.Wait(&mu_);
+  if (!step.over) std::erase(steps_, &step);
+  return step.over;
+}
+
+void Committer::RunStep() {
+  Step* step = nullptr;
+  {
+    base::MutexLock lock(&mu_);
+    if (steps_.empty()) return;
+    step = steps_.front();
+    steps_.pop_front();
+  }
+  step->run(*store_);
+  base::MutexLock lock(&mu_);
+  step->over = true;
+  stepped_.NotifyAll();
+}
+
 absl::Status Committer::health() const {
   base::MutexLock lock(&mu_);
   return health_;
@@ -103,7 +129,7 @@ absl::Status Committer::health() const {
 
 bool Committer::idle() const {
   base::MutexLock lock(&mu_);
-  return !busy_ && jobs_.empty() && reads_.empty() && kept_.empty();
+  return !busy_ && jobs_.empty() && reads_.empty() && steps_.empty() && kept_.empty();
 }
 
 void Committer::Loop() {
@@ -114,21 +140,24 @@ void Committer::Loop() {
     Reads reads;
     {
       base::MutexLock lock(&mu_);
-      while (jobs_.empty() && reads_.empty() && !stopping_) {
+      while (jobs_.empty() && reads_.empty() && steps_.empty() && !stopping_) {
         if (accepting_ && rested) {
           wake_.Wait(&mu_);
         } else if (accepting_) {
           wake_.WaitFor(&mu_, kIdle);
-          rested = jobs_.empty() && reads_.empty() && !stopping_;
+          rested = jobs_.empty() && reads_.empty() && steps_.empty() && !stopping_;
           if (rested) store_->ReleaseMemory();
         } else {
           wake_.WaitFor(&mu_, kFullDiskPause);
           break;
         }
       }
-      if (stopping_ && jobs_.empty() && reads_.empty()) {
+      if (stopping_ && jobs_.empty() && reads_.empty() && steps_.empty()) {
         // What a full disk still holds back is tried once more; else it comes back in doubt.
-        if (kept_.empty() || last_try) return;
+        if (kept_.empty() || last_try) {
+          ended_ = true;
+          return;
+        }
         last_try = true;
       }
       jobs.swap(jobs_);
@@ -145,13 +174,14 @@ void Committer::Loop() {
 bool Committer::RunPending() {
   std::deque<Job> jobs;
   Reads reads;
+  bool again = false;
   {
     base::MutexLock lock(&mu_);
-    if (jobs_.empty() && reads_.empty() && kept_.empty()) return false;
+    if (jobs_.empty() && reads_.empty() && steps_.empty() && kept_.empty()) return false;
+    again = jobs_.empty() && reads_.empty() && steps_.empty();
     jobs.swap(jobs_);
     reads.swap(reads_);
   }
-  const bool again = jobs.empty() && reads.empty();
   Work(std::move(jobs), std::move(reads));
   base::MutexLock lock(&mu_);
   return !again || kept_.empty();
@@ -178,7 +208,9 @@ void Committer::Work(std::deque<Job> jobs, Reads reads) {
     if (CommitGroup(group).ok()) {
       if (!full_) SetAccepting(true);
       if (jobs.empty()) read_all();
-      if (!imports.empty()) TakeMore(&jobs, &reads);
+      if (imports.empty()) continue;
+      RunStep();
+      TakeMore(&jobs, &reads);
       continue;
     }
     SetAccepting(false);
@@ -201,6 +233,7 @@ void Committer::Work(std::deque<Job> jobs, Reads reads) {
     }
   }
   read_all();
+  RunStep();
 }
 
 void Committer::TakeMore(std::deque<Job>* jobs, Reads* reads) {

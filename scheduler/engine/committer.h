@@ -8,7 +8,8 @@
 // taken again once the reserve can be set aside anew. Any other failure of a commit is the end:
 // every job then fails with it.
 //
-// Threads  Post, PostRead, Stop: any. `done` and reads run on the committer's thread.
+// Threads  Post, PostRead, RunBetween, Stop: any. `done`, reads and steps run on the committer's
+//          thread.
 #pragma once
 
 #include <cstdint>
@@ -55,6 +56,10 @@ class Committer {
   void Post(Job job) ABSL_LOCKS_EXCLUDED(mu_);
   // False when too many reads wait, or after Stop.
   bool PostRead(absl::AnyInvocable<void(ports::Store&)> read) ABSL_LOCKS_EXCLUDED(mu_);
+  // Runs a step of long work and returns when it has run: of all steps that wait, one after each
+  // round of commits and reads, however many of those wait. False: after Stop, it has not run.
+  [[nodiscard]] bool RunBetween(const std::function<void(ports::Store&)>& step)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   // Without Start: does what waits. False when nothing waits but what a full disk still holds back.
   bool RunPending() ABSL_LOCKS_EXCLUDED(mu_);
@@ -64,6 +69,10 @@ class Committer {
 
  private:
   using Reads = std::deque<absl::AnyInvocable<void(ports::Store&)>>;
+  struct Step {
+    const std::function<void(ports::Store&)>& run;
+    bool over = false;
+  };
 
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
   void Work(std::deque<Job> jobs, Reads reads) ABSL_LOCKS_EXCLUDED(mu_);
@@ -72,6 +81,7 @@ class Committer {
   // The next jobs to commit together. While the disk is full ordinary ones fail instead.
   std::vector<Job> NextGroup(std::deque<Job>* jobs, std::deque<Job>* imports)
       ABSL_LOCKS_EXCLUDED(mu_);
+  void RunStep() ABSL_LOCKS_EXCLUDED(mu_);
   // Commits the jobs as one group and calls their `done`; on a full disk neither.
   absl::Status CommitGroup(std::vector<Job>& jobs) ABSL_LOCKS_EXCLUDED(mu_);
   void SetAccepting(bool accepting) ABSL_LOCKS_EXCLUDED(mu_);
@@ -85,6 +95,8 @@ class Committer {
   base::CondVar wake_;
   std::deque<Job> jobs_ ABSL_GUARDED_BY(mu_);
   Reads reads_ ABSL_GUARDED_BY(mu_);
+  std::deque<Step*> steps_ ABSL_GUARDED_BY(mu_);
+  base::CondVar stepped_;
   std::deque<Job> kept_ ABSL_GUARDED_BY(mu_);  // Critical, waiting for room on the disk.
   bool busy_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;

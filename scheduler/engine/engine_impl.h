@@ -54,11 +54,12 @@ class Engine::Impl {
                       Done<Campaign> done, int tries);
   void ChangeLane(Lane lane, LaneVerb verb, Request request, Done<core::LaneStatus> done);
   void SaveLaneAgain(const LaneRecord& written, Done<core::LaneStatus> done);
-  absl::Status CheckMembers(const Pool& pool) const;
-  absl::Status CheckPlan(const Plan& plan) const;  // All but its owner.
-  absl::Status CheckOwner(const Plan& plan) const;
-  absl::Status CheckCampaign(const Campaign& campaign) const;
-  absl::Status CheckEgressIp(const EgressIp& ip) const;
+  // Against the other records.
+  absl::Status CheckReferences(const EgressIp& ip) const;
+  absl::Status CheckReferences(const Pool& pool) const;
+  absl::Status CheckReferences(const Plan& plan) const;
+  absl::Status CheckReferences(const Campaign& campaign) const;
+  absl::Status CheckSameIp(const Plan& plan) const;
   Event AuditEvent(EventType type, const Request& request, std::string text) const;
   absl::Time now() const { return edges_.clock->Now().wall; }
 

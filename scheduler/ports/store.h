@@ -49,12 +49,15 @@ struct RequestKey {
 
 // Stores a record: creates it when record.revision == 0, else replaces the one with exactly that
 // revision. The result's record has the new revision (and for a campaign its key). `events` are
-// appended with it. A request_id that was answered before gets the record as it is now (AIP-155).
+// appended with it. A request_id that was answered before gets the record as it is now (AIP-155),
+// whatever else would forbid the write.
 template <class Record>
 struct Put {
   Record record;
   RequestKey request;
   std::vector<Event> events;
+  // Not OK: what forbids it, unless the request was answered before; only the store knows.
+  absl::Status refusal = absl::OkStatus();
 };
 
 struct PutPlanDay {

@@ -130,7 +130,8 @@ absl::Status Records::ApplyPut(const ports::Put<Record>& put, ports::WriteResult
   const std::string& id = put.record.id.text();
   ASSIGN_OR_RETURN(const std::optional<int64_t> revision, Revision(kind, id));
   absl::Status& fault = result->status;
-  fault = CheckRevision(kind, id, revision, put.record.revision);
+  fault = put.refusal;
+  if (fault.ok()) fault = CheckRevision(kind, id, revision, put.record.revision);
   if (fault.ok()) RETURN_IF_ERROR(CheckReferences(put.record, &fault));
   if (fault.ok()) RETURN_IF_ERROR(events_->Check(put.events, nullptr, &fault));
   if (!fault.ok()) return absl::OkStatus();

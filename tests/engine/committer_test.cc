@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "absl/strings/str_cat.h"
 #include "tests/support/fault_store.h"
 #include "tests/support/rig.h"
@@ -121,6 +123,38 @@ TEST(Committer, AWriteThatFailsIsItsCallersAlone) {
   bench.Post("b");
   bench.committer.RunPending();
   EXPECT_THAT(bench.done, ElementsAre("a: OK", testing::StartsWith("a: OK but"), "b: OK"));
+}
+
+TEST(Committer, AStepOfLongWorkRunsBetweenCommitsHoweverManyReadsWait) {
+  Bench bench;
+  std::vector<std::string> order;
+  while (bench.committer.PostRead([&](ports::Store&) { order.push_back("read"); })) {
+  }
+  bool ran = false;
+  std::thread backup([&] {
+    ran = bench.committer.RunBetween([&](ports::Store&) { order.push_back("step 1"); }) &&
+          bench.committer.RunBetween([&](ports::Store&) { order.push_back("step 2"); });
+  });
+  // Nothing is left to do once both have run.
+  while (order.empty() || order.back() != "step 2") {
+    bench.Post("a");
+    bench.committer.RunPending();
+  }
+  backup.join();
+  EXPECT_TRUE(ran);
+  EXPECT_EQ(std::count(order.begin(), order.end(), "read"), std::ssize(order) - 2);
+  EXPECT_THAT(bench.done, testing::Contains("a: OK"));
+}
+
+TEST(Committer, AStepThatIsTooLateIsNotRun) {
+  Bench bench;
+  std::thread waiting(
+      [&] { EXPECT_FALSE(bench.committer.RunBetween([](ports::Store&) { FAIL() << "it ran"; })); });
+  while (bench.committer.idle()) std::this_thread::yield();
+  bench.committer.Stop();
+  waiting.join();
+  EXPECT_FALSE(bench.committer.RunBetween([](ports::Store&) { FAIL() << "it ran"; }));
+  EXPECT_TRUE(bench.committer.idle());
 }
 
 TEST(Committer, AFullDiskFailsWhatIsNewAndKeepsWhatHasHappened) {
