@@ -10,6 +10,7 @@
 #include "scheduler/domain/campaign.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/migrate.h"
+#include "store/sqlite/segments.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace crescendo::store {
@@ -128,6 +129,12 @@ CheckResult Run(Database* database, const Check& check) {
   return ResultOf(check.name, std::move(faults), "");
 }
 
+CheckResult CheckVariables(Database* database) {
+  absl::StatusOr<std::vector<std::string>> faults = SegmentFaults(database, kMostFaults + 1);
+  if (!faults.ok()) return {"variables", false, std::string(faults.status().message())};
+  return ResultOf("variables", *std::move(faults), "");
+}
+
 using Counts = std::map<int64_t, std::array<int64_t, kStates>>;  // By campaign.
 
 absl::Status ReadCounts(Database* database, bool pruned, Counts* kept, Counts* counted) {
@@ -202,6 +209,7 @@ absl::StatusOr<std::vector<CheckResult>> CheckFile(const std::string& path) {
   results.push_back(Run(database.get(), kPages));
   if (!results.back().ok) return results;
   for (const Check& check : kChecks) results.push_back(Run(database.get(), check));
+  results.push_back(CheckVariables(database.get()));
   results.push_back(CheckCounts(database.get(), schema.applied >= kPrunes));
   return results;
 }

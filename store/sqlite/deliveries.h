@@ -17,6 +17,7 @@
 #include "store/sqlite/event_log.h"
 #include "store/sqlite/names.h"
 #include "store/sqlite/records.h"
+#include "store/sqlite/segments.h"
 #include "store/sqlite/tally.h"
 #include "store/sqlite/variables.h"
 
@@ -24,8 +25,14 @@ namespace crescendo::store {
 
 class Deliveries {
  public:
-  Deliveries(Database* database, Names* names, Tally* tally, Records* records, EventLog* events)
-      : database_(database), names_(names), tally_(tally), records_(records), events_(events) {}
+  Deliveries(Database* database, Names* names, Tally* tally, Records* records, EventLog* events,
+             Segments* segments)
+      : database_(database),
+        names_(names),
+        tally_(tally),
+        records_(records),
+        events_(events),
+        segments_(segments) {}
 
   absl::Status Apply(const ports::AppendRecipients& append, ports::WriteResult* result);
   absl::Status Apply(const ports::Claim& claim, ports::WriteResult* result);
@@ -58,6 +65,7 @@ class Deliveries {
   // `newest`: the delivery's id, if one was stored.
   absl::Status AppendRow(const ports::AppendRecipients::Row& row, const CampaignInfo& campaign,
                          absl::Time now, ports::AppendOutcome* outcome, int64_t* newest);
+  absl::Status AddVariables(int64_t id, const Variables& variables);
   absl::StatusOr<Variables> VariablesOf(DeliveryId id);
   absl::Status SettleRow(const ports::Settle& settle, Row* row);
   absl::Status End(const Row& row, DeliveryState state, absl::Time time);
@@ -71,6 +79,8 @@ class Deliveries {
   Tally* const tally_;
   Records* const records_;
   EventLog* const events_;
+  Segments* const segments_;
+  std::string encoded_;  // Variables that are read or written: its memory is used again.
 
   Statement find_{database_,
                   "SELECT d.campaign, d.state, d.attempts, d.first_attempt_time_us,"
@@ -88,9 +98,15 @@ class Deliveries {
                  "INSERT INTO deliveries"
                  " (campaign, domain, state, score, create_time_us, address)"
                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (address, campaign) DO NOTHING"};
-  Statement add_variables_{database_, "INSERT INTO delivery_variables VALUES (?1, ?2)"};
+  Statement add_variables_{database_,
+                           "INSERT INTO delivery_variables (delivery, variables) VALUES (?1, ?2)"};
+  Statement add_place_{database_,
+                       "INSERT INTO delivery_variables"
+                       " (delivery, variables, segment, position, length, checksum)"
+                       " VALUES (?1, x'', ?2, ?3, ?4, ?5)"};
   Statement find_variables_{database_,
-                            "SELECT variables FROM delivery_variables WHERE delivery = ?1"};
+                            "SELECT variables, segment, position, length, checksum"
+                            " FROM delivery_variables WHERE delivery = ?1"};
   Statement extend_range_{database_,
                           "UPDATE campaign_counts SET"
                           " first_delivery = coalesce(first_delivery, ?2), last_delivery = ?3"

@@ -13,6 +13,7 @@
 #include "store/sqlite/pruner.h"
 #include "store/sqlite/records.h"
 #include "store/sqlite/reserve.h"
+#include "store/sqlite/segments.h"
 #include "store/sqlite/tally.h"
 
 namespace crescendo::store {
@@ -51,9 +52,10 @@ struct SqliteStore::Rooms {
   Tally tally{database.get()};
   EventLog events{database.get(), &names};
   Records records{database.get(), &events};
-  Deliveries deliveries{database.get(), &names, &tally, &records, &events};
+  Segments segments{database.get()};
+  Deliveries deliveries{database.get(), &names, &tally, &records, &events, &segments};
   DeliveryReader reader{database.get(), &names, &records};
-  Pruner pruner{database.get()};
+  Pruner pruner{database.get(), &segments};
 };
 
 absl::StatusOr<std::unique_ptr<ports::Store>> SqliteStore::Open(const std::string& path,
@@ -63,6 +65,7 @@ absl::StatusOr<std::unique_ptr<ports::Store>> SqliteStore::Open(const std::strin
   auto rooms = std::make_unique<Rooms>(std::move(database), options.reserve_mib);
   std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(rooms)));
   RETURN_IF_ERROR(store->Load());
+  RETURN_IF_ERROR(store->rooms_->segments.Tidy());
   // What there is no room for now is asked for again by whoever writes.
   (void)store->KeepReserve();
   return std::unique_ptr<ports::Store>(std::move(store));
@@ -73,7 +76,7 @@ SqliteStore::~SqliteStore() = default;
 
 absl::StatusOr<std::unique_ptr<ports::Backup>> SqliteStore::BeginBackup(const std::string& path) {
   RETURN_IF_ERROR(lost_);
-  return SqliteBackup::Begin(rooms_->database.get(), path);
+  return SqliteBackup::Begin(rooms_->database.get(), &rooms_->segments, path);
 }
 
 bool SqliteStore::ReleaseReserve() {
@@ -92,6 +95,7 @@ absl::Status SqliteStore::Load() {
   RETURN_IF_ERROR(rooms_->names.Load());
   RETURN_IF_ERROR(rooms_->events.Load());
   RETURN_IF_ERROR(rooms_->records.Load());
+  RETURN_IF_ERROR(rooms_->segments.Load());
   return rooms_->database->damage();
 }
 
@@ -103,6 +107,7 @@ absl::Status SqliteStore::ApplyAll(absl::Span<const ports::Write> writes,
         std::visit([&](const auto& verb) { return rooms_->Apply(verb, &result); }, write));
   }
   RETURN_IF_ERROR(rooms_->tally.Flush());
+  RETURN_IF_ERROR(rooms_->segments.Flush());
   return rooms_->database->damage();
 }
 
@@ -119,6 +124,7 @@ absl::Status SqliteStore::Commit(absl::Span<const ports::Write> writes,
     return Abandon(std::move(status));
   }
   // This group is on disk whatever happens now; the next one might not be.
+  rooms_->segments.Committed();
   lost_ = rooms_->database->MaybeCheckpoint();
   if (!lost_.ok()) lost_ = absl::DataLossError(lost_.message());
   return absl::OkStatus();
