@@ -259,7 +259,8 @@ struct BackupProgress {
 };
 
 // A copy of the store in a file of its own, made a little at a time while the store is used. It
-// holds every commit up to the last Step. The file has its name only when it is complete.
+// holds every commit up to one of its Steps: the last, unless long variables are copied after that.
+// The file has its name only when it is complete.
 class Backup {
  public:
   // On the store's thread. What is not finished is removed.

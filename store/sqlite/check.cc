@@ -11,6 +11,7 @@
 #include "store/sqlite/address_index.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/migrate.h"
+#include "store/sqlite/segments.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace crescendo::store {
@@ -127,6 +128,12 @@ CheckResult Run(Database* database, const Check& check) {
     if (!status.ok()) faults.emplace_back(status.message());
   }
   return ResultOf(check.name, std::move(faults), "");
+}
+
+CheckResult CheckVariables(Database* database) {
+  absl::StatusOr<std::vector<std::string>> faults = SegmentFaults(database, kMostFaults + 1);
+  if (!faults.ok()) return {"variables", false, std::string(faults.status().message())};
+  return ResultOf("variables", *std::move(faults), "");
 }
 
 using Counts = std::map<int64_t, std::array<int64_t, kStates>>;  // By campaign.
@@ -254,6 +261,7 @@ absl::StatusOr<std::vector<CheckResult>> CheckFile(const std::string& path, bool
   results.push_back(CheckPages(database.get(), has_wal));
   if (!results.back().ok) return results;
   for (const Check& check : kChecks) results.push_back(Run(database.get(), check));
+  results.push_back(CheckVariables(database.get()));
   results.push_back(CheckCounts(database.get(), schema.applied >= kPrunes));
   if (schema.applied >= kFiles) results.push_back(CheckAddresses(database.get()));
   return results;

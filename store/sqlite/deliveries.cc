@@ -3,10 +3,14 @@
 #include <algorithm>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
 #include "scheduler/base/status_macros.h"
 
 namespace crescendo::store {
 namespace {
+
+// From so many bytes on variables go to a segment; shorter ones share a page of the database.
+constexpr size_t kSegmentBytes = 1024;
 
 // The store keeps these numbers: new enumerators go to the end.
 static_assert(static_cast<int>(DeliveryState::kQueued) == 0);
@@ -156,10 +160,7 @@ absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
                            now, row.address));
   *newest = database_->last_insert_id();
   addresses_->Add(campaign.key, hash, *newest);
-  if (!row.variables.empty()) {
-    const std::string variables = EncodeVariables(row.variables);
-    RETURN_IF_ERROR(add_variables_.Run(*newest, BlobOrNull{variables}));
-  }
+  if (!row.variables.empty()) RETURN_IF_ERROR(AddVariables(*newest, row.variables));
   if (suppressed) {
     ++outcome->suppressed;
   } else {
@@ -173,11 +174,27 @@ absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
   return absl::OkStatus();
 }
 
+absl::Status Deliveries::AddVariables(int64_t id, const Variables& variables) {
+  EncodeVariables(variables, &encoded_);
+  if (encoded_.size() < kSegmentBytes) return add_variables_.Run(id, BlobOrNull{encoded_});
+  ASSIGN_OR_RETURN(const SegmentPlace place, segments_->Append(encoded_));
+  return add_place_.Run(id, place.segment, place.position, place.length, place.checksum);
+}
+
 absl::StatusOr<Variables> Deliveries::VariablesOf(DeliveryId id) {
   Rows rows = find_variables_.Query(id.value());
   Variables variables;
   if (rows.Next()) {
-    ASSIGN_OR_RETURN(variables, DecodeVariables(rows.Text(0)));
+    absl::string_view encoded = rows.Text(0);
+    if (!rows.IsNull(1)) {
+      RETURN_IF_ERROR(
+          segments_->Read({rows.Int(1), rows.Int(2), rows.Int(3), rows.Int(4)}, &encoded_));
+      encoded = encoded_;
+    } else if (!rows.IsNull(4) && ChecksumOf(encoded) != rows.Int(4)) {
+      return database_->Damaged(absl::StrCat("the variables of delivery ", id.value(),
+                                             " are not those that were stored"));
+    }
+    ASSIGN_OR_RETURN(variables, DecodeVariables(encoded));
   }
   RETURN_IF_ERROR(rows.status());
   return variables;

@@ -19,6 +19,7 @@
 #include "store/sqlite/event_log.h"
 #include "store/sqlite/names.h"
 #include "store/sqlite/records.h"
+#include "store/sqlite/segments.h"
 #include "store/sqlite/tally.h"
 #include "store/sqlite/variables.h"
 
@@ -27,13 +28,14 @@ namespace crescendo::store {
 class Deliveries {
  public:
   Deliveries(Database* database, Names* names, Tally* tally, Records* records, EventLog* events,
-             AddressIndex* addresses)
+             AddressIndex* addresses, Segments* segments)
       : database_(database),
         names_(names),
         tally_(tally),
         records_(records),
         events_(events),
-        addresses_(addresses) {}
+        addresses_(addresses),
+        segments_(segments) {}
 
   // What was rolled back may have been part of what is kept in memory.
   void Forget() { suppressed_.reset(); }
@@ -70,6 +72,7 @@ class Deliveries {
   absl::Status AppendRow(const ports::AppendRecipients::Row& row, const CampaignInfo& campaign,
                          bool fresh, absl::Time now, ports::AppendOutcome* outcome,
                          int64_t* newest);
+  absl::Status AddVariables(int64_t id, const Variables& variables);
   absl::StatusOr<Variables> VariablesOf(DeliveryId id);
   absl::Status SettleRow(const ports::Settle& settle, Row* row);
   absl::Status End(const Row& row, DeliveryState state, absl::Time time);
@@ -89,6 +92,8 @@ class Deliveries {
   AddressIndex* const addresses_;
   std::optional<AddressFilter>
       suppressed_;  // All of them and perhaps more, once one was asked for.
+  Segments* const segments_;
+  std::string encoded_;  // Variables that are read or written: its memory is used again.
 
   Statement find_{database_,
                   "SELECT d.campaign, d.state, d.attempts, d.first_attempt_time_us,"
@@ -106,9 +111,15 @@ class Deliveries {
                  "INSERT INTO deliveries"
                  " (campaign, domain, state, score, create_time_us, address)"
                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"};
-  Statement add_variables_{database_, "INSERT INTO delivery_variables VALUES (?1, ?2)"};
+  Statement add_variables_{database_,
+                           "INSERT INTO delivery_variables (delivery, variables) VALUES (?1, ?2)"};
+  Statement add_place_{database_,
+                       "INSERT INTO delivery_variables"
+                       " (delivery, variables, segment, position, length, checksum)"
+                       " VALUES (?1, x'', ?2, ?3, ?4, ?5)"};
   Statement find_variables_{database_,
-                            "SELECT variables FROM delivery_variables WHERE delivery = ?1"};
+                            "SELECT variables, segment, position, length, checksum"
+                            " FROM delivery_variables WHERE delivery = ?1"};
   Statement first_delivery_{database_,
                             "SELECT first_delivery FROM campaign_counts WHERE campaign = ?1"};
   Statement extend_range_{database_,

@@ -57,7 +57,7 @@ absl::Status Pruner::PruneDeliveries(const ports::Prune& prune, ports::Pruned* p
   }
   for (const auto& [id, address] : old) {
     RETURN_IF_ERROR(addresses_->Remove(address, id));
-    RETURN_IF_ERROR(remove_variables_.Run(id));
+    RETURN_IF_ERROR(RemoveVariables(id));
     RETURN_IF_ERROR(remove_.Run(id));
   }
   for (const auto& [campaign, by] : counts) {
@@ -65,6 +65,14 @@ absl::Status Pruner::PruneDeliveries(const ports::Prune& prune, ports::Pruned* p
   }
   pruned->deliveries = static_cast<int64_t>(old.size());
   return absl::OkStatus();
+}
+
+absl::Status Pruner::RemoveVariables(int64_t delivery) {
+  Rows removed = remove_variables_.Query(delivery);
+  while (removed.Next()) {
+    if (!removed.IsNull(0)) RETURN_IF_ERROR(segments_->Drop(removed.Int(0)));
+  }
+  return removed.status();
 }
 
 absl::Status Pruner::PruneEvents(const ports::Prune& prune, ports::Pruned* pruned) {

@@ -14,6 +14,7 @@
 #include "store/sqlite/pruner.h"
 #include "store/sqlite/records.h"
 #include "store/sqlite/reserve.h"
+#include "store/sqlite/segments.h"
 #include "store/sqlite/tally.h"
 
 namespace crescendo::store {
@@ -54,9 +55,10 @@ struct SqliteStore::Rooms {
   EventLog events{database.get(), &names};
   Records records{database.get(), &events};
   AddressIndex addresses;
-  Deliveries deliveries{database.get(), &names, &tally, &records, &events, &addresses};
+  Segments segments{database.get()};
+  Deliveries deliveries{database.get(), &names, &tally, &records, &events, &addresses, &segments};
   DeliveryReader reader{database.get(), &names, &records, &addresses};
-  Pruner pruner{database.get(), &addresses};
+  Pruner pruner{database.get(), &addresses, &segments};
 };
 
 namespace {
@@ -90,6 +92,7 @@ absl::StatusOr<std::unique_ptr<ports::Store>> SqliteStore::Open(const std::strin
   auto rooms = std::make_unique<Rooms>(std::move(database), options);
   std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(rooms)));
   RETURN_IF_ERROR(store->Load());
+  RETURN_IF_ERROR(store->rooms_->segments.Tidy());
   // What there is no room for now is asked for again by whoever writes.
   (void)store->KeepReserve();
   return std::unique_ptr<ports::Store>(std::move(store));
@@ -100,7 +103,7 @@ SqliteStore::~SqliteStore() = default;
 
 absl::StatusOr<std::unique_ptr<ports::Backup>> SqliteStore::BeginBackup(const std::string& path) {
   RETURN_IF_ERROR(lost_);
-  return SqliteBackup::Begin(rooms_->database.get(), path);
+  return SqliteBackup::Begin(rooms_->database.get(), &rooms_->segments, path);
 }
 
 bool SqliteStore::ReleaseReserve() {
@@ -121,6 +124,7 @@ absl::Status SqliteStore::Load() {
   RETURN_IF_ERROR(rooms_->events.Load());
   RETURN_IF_ERROR(rooms_->records.Load());
   RETURN_IF_ERROR(rooms_->addresses.Load(INT64_MAX).status());
+  RETURN_IF_ERROR(rooms_->segments.Load());
   return rooms_->database->damage();
 }
 
@@ -133,6 +137,7 @@ absl::Status SqliteStore::ApplyAll(absl::Span<const ports::Write> writes,
   }
   RETURN_IF_ERROR(rooms_->tally.Flush());
   RETURN_IF_ERROR(rooms_->addresses.File());
+  RETURN_IF_ERROR(rooms_->segments.Flush());
   return rooms_->database->damage();
 }
 
@@ -149,6 +154,7 @@ absl::Status SqliteStore::Commit(absl::Span<const ports::Write> writes,
     return Abandon(std::move(status));
   }
   // This group is on disk whatever happens now; the next one might not be.
+  rooms_->segments.Committed();
   lost_ = rooms_->database->MaybeCheckpoint();
   if (!lost_.ok()) lost_ = absl::DataLossError(lost_.message());
   return absl::OkStatus();

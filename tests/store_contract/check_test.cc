@@ -138,6 +138,11 @@ TEST_F(CheckTest, FindsWhatDoesNotAgree) {
            Case{"the same recipient twice",
                 "UPDATE deliveries SET address = 'a@x.example'",
                 "addresses", "deliveries 1 and 2 of campaign 1 have the same address"},
+           Case{"a segment that is not there",
+                "UPDATE delivery_variables SET segment = 7, position = 0, length = 9", "variables",
+                "delivery 2: variables are to be in"},
+           Case{"more in a segment than there is", "INSERT INTO variable_segments VALUES (1, 0, 2)",
+                "variables", "segment 1 counts 2; there are 0"},
            Case{"a reference to nothing", "DELETE FROM pools", "references",
                 "campaigns refers to a row of pools that is missing"},
        }) {

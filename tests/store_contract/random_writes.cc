@@ -130,6 +130,10 @@ ports::Write RandomWrites::Append(ports::Store& store) {
   for (int64_t n = Below(14); n > 0; --n) {
     ports::AppendRecipients::Row row{Address(), random_.Unit(), {}};
     if (OneIn(3)) row.variables = {{"name", Name("v", 9)}, {"empty", ""}};
+    if (OneIn(8)) {
+      const auto length = static_cast<size_t>(900 + Below(2000));
+      row.variables.emplace_back("body", std::string(length, static_cast<char>('a' + Below(26))));
+    }
     append.rows.push_back(row);
   }
   if (OneIn(25)) append.rows.push_back({"nobody", 0.5, {}});
