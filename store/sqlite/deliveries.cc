@@ -83,6 +83,7 @@ absl::Status Deliveries::Apply(const ports::AppendRecipients& append, ports::Wri
       outcome.added = rows.Int(1);
       outcome.duplicates = rows.Int(2);
       outcome.suppressed = rows.Int(3);
+      outcome.updated = rows.Int(4);
       outcome.replayed = true;
       if (result->status.ok()) result->value = std::move(outcome);
       return absl::OkStatus();
@@ -104,22 +105,23 @@ absl::Status Deliveries::Apply(const ports::AppendRecipients& append, ports::Wri
   outcome.queued.reserve(append.rows.size());
   int64_t newest = 0;
   for (const auto& row : append.rows) {
-    RETURN_IF_ERROR(AppendRow(row, *campaign, append.now, &outcome, &newest));
+    RETURN_IF_ERROR(AppendRow(row, *campaign, append, &outcome, &newest));
   }
   if (const int64_t stored = outcome.added + outcome.suppressed; stored > 0) {
     RETURN_IF_ERROR(extend_range_.Run(key, newest - stored + 1, newest));
     tally_->Add(key, DeliveryState::kQueued, outcome.added);
     tally_->Add(key, DeliveryState::kSuppressed, outcome.suppressed);
   }
-  RETURN_IF_ERROR(add_chunk_.Run(key, append.import.text(), append.chunk,
-                                 static_cast<int64_t>(append.fingerprint), outcome.added,
-                                 outcome.duplicates, outcome.suppressed, append.now));
+  RETURN_IF_ERROR(add_chunk_.Run(
+      key, append.import.text(), append.chunk, static_cast<int64_t>(append.fingerprint),
+      outcome.added, outcome.duplicates, outcome.suppressed, append.now, outcome.updated));
   result->value = std::move(outcome);
   return absl::OkStatus();
 }
 
 absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
-                                   const CampaignInfo& campaign, absl::Time now,
+                                   const CampaignInfo& campaign,
+                                   const ports::AppendRecipients& append,
                                    ports::AppendOutcome* outcome, int64_t* newest) {
   const absl::string_view name = DomainOf(row.address);
   ASSIGN_OR_RETURN(const Names::DomainNumber domain, names_->Domain(name));
@@ -127,8 +129,9 @@ absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
   ASSIGN_OR_RETURN(const auto suppressed, SuppressedFor(row.address));
   const DeliveryState state = suppressed ? DeliveryState::kSuppressed : DeliveryState::kQueued;
   RETURN_IF_ERROR(add_.Run(campaign.key.value(), domain.key, static_cast<int>(state), row.score,
-                           now, row.address));
+                           append.now, row.address));
   if (database_->changes() == 0) {
+    if (append.update_scores) return Rescore(row, campaign.key, outcome);
     ++outcome->duplicates;
     return absl::OkStatus();
   }
@@ -148,6 +151,28 @@ absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
     queued.score = row.score;
   }
   return absl::OkStatus();
+}
+
+absl::Status Deliveries::Rescore(const ports::AppendRecipients::Row& row, CampaignKey campaign,
+                                 ports::AppendOutcome* outcome) {
+  Rescored rescored;
+  rescored.campaign = campaign;
+  rescored.score = row.score;
+  bool waits = false;  // Or is claimed: that row is as it was before.
+  {
+    Rows rows = find_score_.Query(row.address, campaign.value());
+    if (rows.Next()) {
+      rescored.id = DeliveryId(rows.Int(0));
+      rescored.domain = DomainKey(rows.Int(1));
+      waits = IsWaiting(rows.Enumerator(2, DeliveryState::kCancelled));
+      rescored.old_score = rows.Real(3);
+    }
+    RETURN_IF_ERROR(rows.status());
+  }
+  ++(waits ? outcome->updated : outcome->duplicates);
+  if (!waits || rescored.old_score == rescored.score) return absl::OkStatus();
+  outcome->rescored.push_back(rescored);
+  return rescore_.Run(rescored.id.value(), rescored.score);
 }
 
 absl::StatusOr<Variables> Deliveries::VariablesOf(DeliveryId id) {

@@ -57,7 +57,11 @@ class Deliveries {
 
   // `newest`: the delivery's id, if one was stored.
   absl::Status AppendRow(const ports::AppendRecipients::Row& row, const CampaignInfo& campaign,
-                         absl::Time now, ports::AppendOutcome* outcome, int64_t* newest);
+                         const ports::AppendRecipients& append, ports::AppendOutcome* outcome,
+                         int64_t* newest);
+  // Of one that is in the campaign already.
+  absl::Status Rescore(const ports::AppendRecipients::Row& row, CampaignKey campaign,
+                       ports::AppendOutcome* outcome);
   absl::StatusOr<Variables> VariablesOf(DeliveryId id);
   absl::Status SettleRow(const ports::Settle& settle, Row* row);
   absl::Status End(const Row& row, DeliveryState state, absl::Time time);
@@ -77,17 +81,22 @@ class Deliveries {
                   " d.last_attempt_time_us, d.last_ip, d.last_provider, d.category, d.last_event,"
                   " d.reply, d.address, c.egress_ip, c.provider, c.day, c.time_us"
                   " FROM deliveries d LEFT JOIN claims c ON c.delivery = d.id WHERE d.id = ?1"};
-  Statement find_chunk_{database_,
-                        "SELECT fingerprint, added, duplicates, suppressed FROM import_chunks"
-                        " WHERE campaign = ?1 AND import = ?2 AND chunk = ?3"};
+  Statement find_chunk_{
+      database_,
+      "SELECT fingerprint, added, duplicates, suppressed, updated FROM import_chunks"
+      " WHERE campaign = ?1 AND import = ?2 AND chunk = ?3"};
   Statement last_chunk_{database_,
                         "SELECT max(chunk) FROM import_chunks WHERE campaign = ?1 AND import = ?2"};
   Statement add_chunk_{database_,
-                       "INSERT INTO import_chunks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"};
+                       "INSERT INTO import_chunks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"};
   Statement add_{database_,
                  "INSERT INTO deliveries"
                  " (campaign, domain, state, score, create_time_us, address)"
                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (address, campaign) DO NOTHING"};
+  Statement find_score_{database_,
+                        "SELECT id, domain, state, score FROM deliveries"
+                        " WHERE address = ?1 AND campaign = ?2"};
+  Statement rescore_{database_, "UPDATE deliveries SET score = ?2 WHERE id = ?1"};
   Statement add_variables_{database_, "INSERT INTO delivery_variables VALUES (?1, ?2)"};
   Statement find_variables_{database_,
                             "SELECT variables FROM delivery_variables WHERE delivery = ?1"};
