@@ -236,6 +236,8 @@ void AddImport(CommandTree& tree, const std::shared_ptr<CampaignOptions>& option
       .Option("--chunk-size", "N", &o->import.chunk_size, 1,
               "Recipients a chunk; default 500; with --import-id keep it when resuming")
       .Flag("--skip-invalid", &o->import.skip_invalid, "Report broken lines and go on")
+      .Flag("--update-scores", &o->import.update_scores,
+            "Re-rank: who is in the campaign and still waits gets the file's score")
       .Flag("--dry-run", &o->import.dry_run, "Check only; store nothing")
       .Note(
           "Columns: email or address, score, last_click_time, last_open_time, subscribe_time, "
@@ -244,6 +246,7 @@ void AddImport(CommandTree& tree, const std::shared_ptr<CampaignOptions>& option
           "Run the same command again after a cut: it goes on where it stopped, and adds nobody "
           "twice.")
       .Example("crescendo campaign import spring recipients.csv --skip-invalid")
+      .Example("crescendo campaign import spring new-scores.csv --update-scores")
       .Run([options](Context& context) { return ImportFile(options->import, context); });
 }
 

@@ -32,7 +32,8 @@ namespace {
 constexpr size_t kChunkBytes = 1 << 20;
 
 struct Totals {
-  int64_t stored_before = 0, lines = 0, added = 0, duplicates = 0, suppressed = 0, rejected = 0;
+  int64_t stored_before = 0, lines = 0, added = 0, duplicates = 0, suppressed = 0, rejected = 0,
+          updated = 0;
 };
 
 // Recipients as they are sent, the line each stands on, and the lines between that cannot be sent.
@@ -42,16 +43,17 @@ struct Chunk {
   std::map<int64_t, std::string> broken;
 };
 
-// The same content, cut the same way, gets the same id, so that running the command again goes on;
-// a file that was changed gets another.
-std::string DefaultImportId(const std::string& file, int64_t chunk_size) {
+// The same content, cut the same way and meant the same way, gets the same id, so that running the
+// command again goes on; a file that was changed gets another.
+std::string DefaultImportId(const ImportOptions& options) {
   std::string id;
-  for (const char c : std::filesystem::path(file).stem().string()) {
+  for (const char c : std::filesystem::path(options.file).stem().string()) {
     const char lower = absl::ascii_tolower(static_cast<unsigned char>(c));
     id += absl::ascii_isalnum(static_cast<unsigned char>(lower)) ? lower : '-';
   }
-  uint64_t hash = 0xcbf29ce484222325u ^ static_cast<uint64_t>(chunk_size);  // FNV-1a.
-  std::ifstream in(file, std::ios::binary);
+  uint64_t hash = 0xcbf29ce484222325u ^ static_cast<uint64_t>(options.chunk_size);  // FNV-1a.
+  if (options.update_scores) hash = ~hash;
+  std::ifstream in(options.file, std::ios::binary);
   char bytes[1 << 16];
   while (in.read(bytes, sizeof(bytes)) || in.gcount() > 0) {
     for (std::streamsize i = 0; i < in.gcount(); ++i) {
@@ -140,6 +142,7 @@ void Import::Take(const v1::ImportRecipientsResponse& response, Chunk* chunk) {
   totals_.added += response.added();
   totals_.duplicates += response.duplicates();
   totals_.suppressed += response.suppressed();
+  totals_.updated += response.updated();
   for (const auto& rejected : response.rejected()) {
     if (rejected.index() >= 0 && rejected.index() < static_cast<int>(chunk->lines.size())) {
       chunk->broken.emplace(chunk->lines[rejected.index()], rejected.fault());
@@ -218,6 +221,7 @@ absl::Status Import::Session(Retry& retry, bool* finished) {
   header->set_import_id(import_id_);
   header->set_skip_invalid(options_.skip_invalid);
   header->set_validate_only(options_.dry_run);
+  header->set_update_scores(options_.update_scores);
   Chunk chunk;
   bool open = stream->Write(request);
   for (int64_t number = 1; open; ++number) {
@@ -256,8 +260,7 @@ absl::Status Import::Run() {
   RETURN_IF_ERROR(CheckFile("", options_.file));
   std::error_code error;
   size_ = std::filesystem::file_size(options_.file, error);
-  import_id_ = options_.import_id.empty() ? DefaultImportId(options_.file, options_.chunk_size)
-                                          : options_.import_id;
+  import_id_ = options_.import_id.empty() ? DefaultImportId(options_) : options_.import_id;
   started_ = shown_ = context_.clock.Now().steady;
   Retry retry(context_);
   bool finished = false;
@@ -282,10 +285,10 @@ absl::Status Import::Run() {
   ShowProgress(true);
   if (context_.options.json) {
     context_.streams.out << absl::StrFormat(
-        "{\"import\":\"%s\",\"stored_before\":%d,\"added\":%d,\"duplicates\":%d,"
+        "{\"import\":\"%s\",\"stored_before\":%d,\"added\":%d,\"updated\":%d,\"duplicates\":%d,"
         "\"suppressed\":%d,\"rejected\":%d}\n",
-        import_id_, totals_.stored_before, totals_.added, totals_.duplicates, totals_.suppressed,
-        totals_.rejected);
+        import_id_, totals_.stored_before, totals_.added, totals_.updated, totals_.duplicates,
+        totals_.suppressed, totals_.rejected);
     return absl::OkStatus();
   }
   Card card;
@@ -296,6 +299,7 @@ absl::Status Import::Run() {
                                     " rows, by an earlier run of this import"));
   }
   card.Add("ADDED", CountText(totals_.added));
+  if (options_.update_scores) card.Add("UPDATED", CountText(totals_.updated));
   card.Add("DUPLICATES", CountText(totals_.duplicates));
   card.Add("SUPPRESSED", CountText(totals_.suppressed));
   card.Add("REJECTED", CountText(totals_.rejected));

@@ -18,6 +18,7 @@ struct ImportOptions {
   int64_t chunk_size = 500;
   bool skip_invalid = false;
   bool dry_run = false;
+  bool update_scores = false;
 };
 
 // UsageError, with `option` in front, when `path` is no file that can be read.

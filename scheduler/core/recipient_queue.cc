@@ -75,6 +75,22 @@ void RecipientQueue::Remove(const Ranked& ranked) {
   --ready_count_;
 }
 
+bool RecipientQueue::Rescore(CampaignKey campaign, const Candidate& candidate,
+                             absl::Time not_before, double score) {
+  Candidate moved = candidate;
+  moved.score = score;
+  if (const auto ready = ready_.find(campaign);
+      ready != ready_.end() && ready->second.erase(candidate) == 1) {
+    ready->second.insert(moved);
+    return true;
+  }
+  const auto waiting = waiting_.find(campaign);
+  if (waiting == waiting_.end() || waiting->second.erase({not_before, candidate}) == 0)
+    return false;
+  waiting->second.emplace(not_before, moved);
+  return true;
+}
+
 void RecipientQueue::Drop(CampaignKey campaign) {
   if (const auto found = ready_.find(campaign); found != ready_.end()) {
     ready_count_ -= static_cast<int64_t>(found->second.size());

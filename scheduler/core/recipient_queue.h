@@ -54,6 +54,10 @@ class RecipientQueue {
                  absl::FunctionRef<bool(const Ranked&)> visit) const;
   // REQUIRES: it is among those that may go.
   void Remove(const Ranked& ranked);
+  // Gives a recipient another place among those that may go, or that wait until `not_before`.
+  // False: it is not in here with that score.
+  bool Rescore(CampaignKey campaign, const Candidate& candidate, absl::Time not_before,
+               double score);
   // Forgets all of a campaign.
   void Drop(CampaignKey campaign);
   // Takes everything out, e.g. when its provider has changed.

@@ -63,9 +63,10 @@ struct Ended {
 // Start nothing new any more.
 struct Drain {};
 
-using Letter = std::variant<EgressIp, Pool, Plan, PlanDay, Campaign, LaneRecord, LedgerRow,
-                            NewDomain, std::vector<QueuedDelivery>, MxAnswer, ClaimAnswer,
-                            ports::TransportEvent, StoreHealth, SuppressedAddress, Ended, Drain>;
+using Letter =
+    std::variant<EgressIp, Pool, Plan, PlanDay, Campaign, LaneRecord, LedgerRow, NewDomain,
+                 std::vector<QueuedDelivery>, std::vector<Rescored>, MxAnswer, ClaimAnswer,
+                 ports::TransportEvent, StoreHealth, SuppressedAddress, Ended, Drain>;
 
 // A write; `claim` is not 0 for a Claim, and comes back in its ClaimAnswer.
 struct Save {

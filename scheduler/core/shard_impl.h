@@ -39,6 +39,7 @@ class Shard::Impl {
   void On(const LedgerRow& row);
   void On(const NewDomain& domain);
   void On(const std::vector<QueuedDelivery>& queued);
+  void On(const std::vector<Rescored>& rescored);
   void On(const MxAnswer& answer);
   void On(const ClaimAnswer& answer);
   void On(const ports::TransportEvent& event);
@@ -70,6 +71,8 @@ class Shard::Impl {
   void Enqueue(const QueuedDelivery& delivery);
   void EnqueueAt(const DomainState& domain, const DomainState::Waiting& waiting);
   DomainState& DomainOf(DomainKey key);
+  // False: it is in no queue.
+  bool RescoreQueued(const Rescored& rescored);
   void Requeue(const Flight& flight, absl::Time not_before, const EgressIpId& pinned_ip);
   // Of a cancelled campaign, in the store. REQUIRES: it is not claimed there any more.
   void EndCancelled(DeliveryId id);

@@ -23,8 +23,10 @@ void Shard::Impl::On(const std::vector<QueuedDelivery>& queued) {
 
 void Shard::Impl::Enqueue(const QueuedDelivery& delivery) {
   if (IsCancelled(delivery.campaign)) return;
-  if (delivery.attempts > 0 || delivery.first_attempt_time != absl::InfinitePast()) {
-    tried_[delivery.id] = {delivery.attempts, delivery.first_attempt_time, delivery.pinned_ip};
+  if (delivery.attempts > 0 || delivery.first_attempt_time != absl::InfinitePast() ||
+      delivery.not_before > now_.wall) {
+    tried_[delivery.id] = {delivery.attempts, delivery.first_attempt_time, delivery.pinned_ip,
+                           delivery.not_before};
   }
   DomainState& domain = DomainOf(delivery.domain);
   const DomainState::Waiting waiting{
@@ -77,6 +79,65 @@ void Shard::Impl::EnqueueAt(const DomainState& domain, const DomainState::Waitin
   } else {
     queue->Add(waiting.campaign, waiting.candidate);
   }
+}
+
+void Shard::Impl::On(const std::vector<Rescored>& rescored) {
+  absl::flat_hash_map<DeliveryId, double> rest;
+  absl::btree_set<DomainKey> domains;
+  for (const Rescored& one : rescored) {
+    if (RescoreQueued(one)) continue;
+    rest[one.id] = one.score;
+    if (!DomainOf(one.domain).waiting.empty()) domains.insert(one.domain);
+  }
+  if (rest.empty()) return;
+  const auto set = [&](Candidate& candidate) {
+    if (const auto found = rest.find(candidate.id); found != rest.end()) {
+      candidate.score = found->second;
+    }
+  };
+  // The MX hosts of its domain are not known yet, or it has a slot, and takes its score along when
+  // it comes back.
+  for (const DomainKey key : domains) {
+    for (DomainState::Waiting& waiting : DomainOf(key).waiting) set(waiting.candidate);
+  }
+  for (auto& [number, claim] : claims_) {
+    for (Flight& flight : claim.flights) set(flight.ranked.candidate);
+  }
+  for (IpState& ip : ips_) {
+    for (const ProviderIndex provider : ip.engaged) {
+      for (Flight& flight : ip.lanes[provider]->ready) set(flight.ranked.candidate);
+    }
+  }
+  for (auto& [id, connection] : connections_) {
+    if (connection.flight.has_value()) set(connection.flight->ranked.candidate);
+  }
+}
+
+bool Shard::Impl::RescoreQueued(const Rescored& rescored) {
+  const DomainState& domain = DomainOf(rescored.domain);
+  if (domain.site < 0) return false;
+  const ProviderIndex provider = sites_[domain.site].provider;
+  const Candidate candidate{rescored.old_score, rescored.id, rescored.domain};
+  absl::Time not_before = absl::InfinitePast();
+  if (const auto tried = tried_.find(rescored.id); tried != tried_.end()) {
+    not_before = tried->second.not_before;
+    IpState* ip = tried->second.pinned_ip.empty() ? nullptr : FindIp(tried->second.pinned_ip);
+    if (ip != nullptr) {
+      LaneBook& lane = LaneOf(*ip, provider);
+      if (lane.pinned.Rescore(rescored.campaign, candidate, not_before, rescored.score)) {
+        Wake(lane);
+        return true;
+      }
+    }
+  }
+  auto& queues = pools_[CampaignOf(rescored.campaign).pool].queues;
+  if (static_cast<int>(queues.size()) <= provider || queues[provider] == nullptr ||
+      !queues[provider]->Rescore(rescored.campaign, candidate, not_before, rescored.score)) {
+    return false;
+  }
+  // Who is best now may have a host that is up.
+  WakeProvider(provider);
+  return true;
 }
 
 void Shard::Impl::Requeue(const Flight& flight, absl::Time not_before,

@@ -70,6 +70,7 @@ struct Tried {
   int attempts = 0;
   absl::Time first_attempt_time = absl::InfinitePast();
   EgressIpId pinned_ip;
+  absl::Time not_before = absl::InfinitePast();  // Its place among those that wait.
 };
 
 // A delivery with a slot: claimed, or being claimed.

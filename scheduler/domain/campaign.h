@@ -102,6 +102,14 @@ struct QueuedDelivery {
   EgressIpId pinned_ip;  // Greylisted: retry from here only. "": any.
 };
 
+// A delivery that is not final and has a new score.
+struct Rescored {
+  DeliveryId id;
+  CampaignKey campaign;
+  DomainKey domain;
+  double old_score = 0, score = 0;
+};
+
 // A delivery in full, for people and platforms.
 struct Delivery {
   DeliveryId id;

@@ -515,6 +515,7 @@ void Engine::Impl::Import(ports::AppendRecipients chunk, Done<ports::AppendOutco
     auto outcome = std::get<ports::AppendOutcome>(std::move(results[0].value));
     for (const auto& [key, name] : outcome.new_domains) PostLetter(core::NewDomain{key, name});
     if (!outcome.queued.empty()) PostLetter(outcome.queued);
+    if (!outcome.rescored.empty()) PostLetter(outcome.rescored);
     done(std::move(outcome));
   };
   committer_.Post(std::move(job));

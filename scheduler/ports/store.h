@@ -84,17 +84,22 @@ struct AppendRecipients {
   CampaignId campaign;
   ImportId import;
   int64_t chunk = 1;
-  uint64_t fingerprint = 0;  // Of the chunk's body.
+  uint64_t fingerprint = 0;  // Of the chunk's body, and of what it means (update_scores).
   std::vector<Row> rows;     // At most 10,000.
+  // A row whose address is in the campaign already, queued, deferred or claimed, gives it its
+  // score, and nothing else.
+  bool update_scores = false;
   absl::Time now;
 };
 struct AppendOutcome {
   int64_t added = 0;       // Queued by this chunk.
   int64_t duplicates = 0;  // Already in the campaign, or twice in the chunk.
   int64_t suppressed = 0;  // Stored in state kSuppressed.
+  int64_t updated = 0;     // Already in the campaign, and with the row's score now.
   bool replayed = false;
   // What the queue must learn; empty when replayed.
   std::vector<QueuedDelivery> queued;
+  std::vector<Rescored> rescored;  // After `queued`: a row may follow its like in the chunk.
   // Domains seen for the first time ever.
   std::vector<std::pair<DomainKey, std::string>> new_domains;
 };

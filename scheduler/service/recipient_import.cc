@@ -98,6 +98,7 @@ absl::Status RecipientImport::TakeHeader() {
   import_ = ImportId(header.import_id());
   skip_invalid_ = header.skip_invalid();
   validate_only_ = header.validate_only();
+  update_scores_ = header.update_scores();
   engine_->GetCampaign(campaign_, [self = shared_from_this()](absl::StatusOr<Campaign> campaign) {
     self->OpenFor(std::move(campaign));
   });
@@ -151,6 +152,8 @@ absl::Status RecipientImport::TakeChunk() {
   append.import = import_;
   append.chunk = chunk.number();
   append.fingerprint = Fingerprint(chunk);
+  if (update_scores_) append.fingerprint = ~append.fingerprint;  // It means something else.
+  append.update_scores = update_scores_;
   append.now = engine_->clock().Now().wall;
   engine_->Import(std::move(append),
                   [self = shared_from_this(), slot, response = std::move(response)](
@@ -159,6 +162,7 @@ absl::Status RecipientImport::TakeChunk() {
                     response.set_added(outcome->added);
                     response.set_duplicates(outcome->duplicates);
                     response.set_suppressed(outcome->suppressed);
+                    response.set_updated(outcome->updated);
                     response.set_replayed(outcome->replayed);
                     response.set_durable(true);
                     self->Settle(slot, std::move(response));

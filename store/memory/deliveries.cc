@@ -96,9 +96,10 @@ ports::WriteResult MemoryTables::Apply(const ports::AppendRecipients& append) {
   ports::AppendOutcome outcome;
   for (const auto& row : append.rows) {
     std::vector<DeliveryId>& same = by_address[row.address];
-    if (std::any_of(same.begin(), same.end(),
-                    [&](DeliveryId id) { return Find(id)->campaign == key; })) {
-      ++outcome.duplicates;
+    const auto there = std::find_if(same.begin(), same.end(),
+                                    [&](DeliveryId id) { return Find(id)->campaign == key; });
+    if (there != same.end()) {
+      Again(append, row, *there, &outcome);
       continue;
     }
     DeliveryRow& delivery = deliveries.emplace_back();
@@ -127,7 +128,23 @@ ports::WriteResult MemoryTables::Apply(const ports::AppendRecipients& append) {
   chunk.outcome.added = outcome.added;
   chunk.outcome.duplicates = outcome.duplicates;
   chunk.outcome.suppressed = outcome.suppressed;
+  chunk.outcome.updated = outcome.updated;
   return {absl::OkStatus(), std::move(outcome), false};
+}
+
+void MemoryTables::Again(const ports::AppendRecipients& append,
+                         const ports::AppendRecipients::Row& row, DeliveryId id,
+                         ports::AppendOutcome* outcome) {
+  DeliveryRow* delivery = Find(id);
+  const bool waits = IsWaiting(delivery->state) || delivery->state == DeliveryState::kClaimed;
+  if (!append.update_scores || !waits) {
+    ++outcome->duplicates;
+    return;
+  }
+  ++outcome->updated;
+  const double old_score = std::exchange(delivery->score, row.score);
+  if (old_score == row.score) return;
+  outcome->rescored.push_back({id, delivery->campaign, delivery->domain, old_score, row.score});
 }
 
 ports::WriteResult MemoryTables::Apply(const ports::Claim& claim) {

@@ -137,6 +137,9 @@ class MemoryTables {
   std::optional<ClaimHolder> Holder(const DeliveryRow& row) const;
   LedgerRow& Ledger(const Lane& lane, absl::CivilDay day);
   DomainKey Domain(absl::string_view domain, ports::AppendOutcome* outcome);
+  // A row for a delivery that is in the campaign already.
+  void Again(const ports::AppendRecipients& append, const ports::AppendRecipients::Row& row,
+             DeliveryId id, ports::AppendOutcome* outcome);
   void PruneDeliveries(const ports::Prune& prune, ports::Pruned* pruned);
   void PruneEvents(const ports::Prune& prune, ports::Pruned* pruned);
   void PruneAnswers(const ports::Prune& prune, ports::Pruned* pruned);

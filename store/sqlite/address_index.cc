@@ -92,11 +92,12 @@ absl::StatusOr<std::vector<AddressIndex::Match>> AddressIndex::Find(absl::string
   return matches;
 }
 
-absl::StatusOr<bool> AddressIndex::Contains(CampaignKey campaign, bool fresh, uint64_t hash,
-                                            absl::string_view address) {
+absl::StatusOr<std::optional<DeliveryId>> AddressIndex::FindIn(CampaignKey campaign, bool fresh,
+                                                               uint64_t hash,
+                                                               absl::string_view address) {
   if (const auto it = filters_.find(campaign); it != filters_.end()) {
     it->second.last_use = ++uses_;
-    if (!it->second.addresses.MayContain(hash)) return false;
+    if (!it->second.addresses.MayContain(hash)) return std::nullopt;
   } else if (fresh) {
     if (filters_.size() == kMostFilters) {
       filters_.erase(std::min_element(
@@ -104,11 +105,13 @@ absl::StatusOr<bool> AddressIndex::Contains(CampaignKey campaign, bool fresh, ui
           [](const auto& a, const auto& b) { return a.second.last_use < b.second.last_use; }));
     }
     filters_[campaign].last_use = ++uses_;
-    return false;
+    return std::nullopt;
   }
   ASSIGN_OR_RETURN(const std::vector<Match> matches, Find(address));
-  return std::any_of(matches.begin(), matches.end(),
-                     [&](const Match& match) { return match.campaign == campaign; });
+  for (const Match& match : matches) {
+    if (match.campaign == campaign) return match.delivery;
+  }
+  return std::nullopt;
 }
 
 void AddressIndex::Add(CampaignKey campaign, uint64_t hash, int64_t delivery) {

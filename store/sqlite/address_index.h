@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -43,10 +44,10 @@ class AddressIndex {
   };
   // The deliveries to `address`, by id.
   absl::StatusOr<std::vector<Match>> Find(absl::string_view address);
-  // Is it in the campaign? `fresh`: the campaign has no delivery yet; from then on most answers
-  // come from a filter in memory.
-  absl::StatusOr<bool> Contains(CampaignKey campaign, bool fresh, uint64_t hash,
-                                absl::string_view address);
+  // The one of the campaign. `fresh`: it has none yet; from then on most answers come from a filter
+  // in memory.
+  absl::StatusOr<std::optional<DeliveryId>> FindIn(CampaignKey campaign, bool fresh, uint64_t hash,
+                                                   absl::string_view address);
 
   void Add(CampaignKey campaign, uint64_t hash, int64_t delivery);
   // The delivery is being deleted.

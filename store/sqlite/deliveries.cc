@@ -100,6 +100,7 @@ absl::Status Deliveries::Apply(const ports::AppendRecipients& append, ports::Wri
       outcome.added = rows.Int(1);
       outcome.duplicates = rows.Int(2);
       outcome.suppressed = rows.Int(3);
+      outcome.updated = rows.Int(4);
       outcome.replayed = true;
       if (result->status.ok()) result->value = std::move(outcome);
       return absl::OkStatus();
@@ -127,27 +128,29 @@ absl::Status Deliveries::Apply(const ports::AppendRecipients& append, ports::Wri
   outcome.queued.reserve(append.rows.size());
   int64_t newest = 0;
   for (const auto& row : append.rows) {
-    RETURN_IF_ERROR(AppendRow(row, *campaign, fresh, append.now, &outcome, &newest));
+    RETURN_IF_ERROR(AppendRow(row, *campaign, fresh, append, &outcome, &newest));
   }
   if (const int64_t stored = outcome.added + outcome.suppressed; stored > 0) {
     RETURN_IF_ERROR(extend_range_.Run(key, newest - stored + 1, newest));
     tally_->Add(key, DeliveryState::kQueued, outcome.added);
     tally_->Add(key, DeliveryState::kSuppressed, outcome.suppressed);
   }
-  RETURN_IF_ERROR(add_chunk_.Run(key, append.import.text(), append.chunk,
-                                 static_cast<int64_t>(append.fingerprint), outcome.added,
-                                 outcome.duplicates, outcome.suppressed, append.now));
+  RETURN_IF_ERROR(add_chunk_.Run(
+      key, append.import.text(), append.chunk, static_cast<int64_t>(append.fingerprint),
+      outcome.added, outcome.duplicates, outcome.suppressed, append.now, outcome.updated));
   result->value = std::move(outcome);
   return absl::OkStatus();
 }
 
 absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
-                                   const CampaignInfo& campaign, bool fresh, absl::Time now,
+                                   const CampaignInfo& campaign, bool fresh,
+                                   const ports::AppendRecipients& append,
                                    ports::AppendOutcome* outcome, int64_t* newest) {
   const uint64_t hash = AddressHash(row.address);
-  ASSIGN_OR_RETURN(const bool duplicate,
-                   addresses_->Contains(campaign.key, fresh, hash, row.address));
-  if (duplicate) {
+  ASSIGN_OR_RETURN(const std::optional<DeliveryId> there,
+                   addresses_->FindIn(campaign.key, fresh, hash, row.address));
+  if (there) {
+    if (append.update_scores) return Rescore(*there, row.score, campaign.key, outcome);
     ++outcome->duplicates;
     return absl::OkStatus();
   }
@@ -157,7 +160,7 @@ absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
   ASSIGN_OR_RETURN(const auto suppressed, SuppressedFor(row.address, hash));
   const DeliveryState state = suppressed ? DeliveryState::kSuppressed : DeliveryState::kQueued;
   RETURN_IF_ERROR(add_.Run(campaign.key.value(), domain.key, static_cast<int>(state), row.score,
-                           now, row.address));
+                           append.now, row.address));
   *newest = database_->last_insert_id();
   addresses_->Add(campaign.key, hash, *newest);
   if (!row.variables.empty()) RETURN_IF_ERROR(AddVariables(*newest, row.variables));
@@ -179,6 +182,28 @@ absl::Status Deliveries::AddVariables(int64_t id, const Variables& variables) {
   if (encoded_.size() < kSegmentBytes) return add_variables_.Run(id, BlobOrNull{encoded_});
   ASSIGN_OR_RETURN(const SegmentPlace place, segments_->Append(encoded_));
   return add_place_.Run(id, place.segment, place.position, place.length, place.checksum);
+}
+
+absl::Status Deliveries::Rescore(DeliveryId id, double score, CampaignKey campaign,
+                                 ports::AppendOutcome* outcome) {
+  Rescored rescored;
+  rescored.id = id;
+  rescored.campaign = campaign;
+  rescored.score = score;
+  bool waits = false;  // Or is claimed: that row is as it was before.
+  {
+    Rows rows = find_score_.Query(id.value());
+    if (rows.Next()) {
+      rescored.domain = DomainKey(rows.Int(0));
+      waits = IsWaiting(rows.Enumerator(1, DeliveryState::kCancelled));
+      rescored.old_score = rows.Real(2);
+    }
+    RETURN_IF_ERROR(rows.status());
+  }
+  ++(waits ? outcome->updated : outcome->duplicates);
+  if (!waits || rescored.old_score == rescored.score) return absl::OkStatus();
+  outcome->rescored.push_back(rescored);
+  return rescore_.Run(rescored.id.value(), rescored.score);
 }
 
 absl::StatusOr<Variables> Deliveries::VariablesOf(DeliveryId id) {

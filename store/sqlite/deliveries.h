@@ -70,9 +70,12 @@ class Deliveries {
 
   // `newest`: the delivery's id, if one was stored. `fresh`: the campaign has none yet.
   absl::Status AppendRow(const ports::AppendRecipients::Row& row, const CampaignInfo& campaign,
-                         bool fresh, absl::Time now, ports::AppendOutcome* outcome,
-                         int64_t* newest);
+                         bool fresh, const ports::AppendRecipients& append,
+                         ports::AppendOutcome* outcome, int64_t* newest);
   absl::Status AddVariables(int64_t id, const Variables& variables);
+  // Of one that is in the campaign already.
+  absl::Status Rescore(DeliveryId id, double score, CampaignKey campaign,
+                       ports::AppendOutcome* outcome);
   absl::StatusOr<Variables> VariablesOf(DeliveryId id);
   absl::Status SettleRow(const ports::Settle& settle, Row* row);
   absl::Status End(const Row& row, DeliveryState state, absl::Time time);
@@ -100,17 +103,20 @@ class Deliveries {
                   " d.last_attempt_time_us, d.last_ip, d.last_provider, d.category, d.last_event,"
                   " d.reply, d.address, c.egress_ip, c.provider, c.day, c.time_us"
                   " FROM deliveries d LEFT JOIN claims c ON c.delivery = d.id WHERE d.id = ?1"};
-  Statement find_chunk_{database_,
-                        "SELECT fingerprint, added, duplicates, suppressed FROM import_chunks"
-                        " WHERE campaign = ?1 AND import = ?2 AND chunk = ?3"};
+  Statement find_chunk_{
+      database_,
+      "SELECT fingerprint, added, duplicates, suppressed, updated FROM import_chunks"
+      " WHERE campaign = ?1 AND import = ?2 AND chunk = ?3"};
   Statement last_chunk_{database_,
                         "SELECT max(chunk) FROM import_chunks WHERE campaign = ?1 AND import = ?2"};
   Statement add_chunk_{database_,
-                       "INSERT INTO import_chunks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"};
+                       "INSERT INTO import_chunks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"};
   Statement add_{database_,
                  "INSERT INTO deliveries"
                  " (campaign, domain, state, score, create_time_us, address)"
                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"};
+  Statement find_score_{database_, "SELECT domain, state, score FROM deliveries WHERE id = ?1"};
+  Statement rescore_{database_, "UPDATE deliveries SET score = ?2 WHERE id = ?1"};
   Statement add_variables_{database_,
                            "INSERT INTO delivery_variables (delivery, variables) VALUES (?1, ?2)"};
   Statement add_place_{database_,

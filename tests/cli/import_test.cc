@@ -50,8 +50,8 @@ class ImportTest : public testing::Test {
 
 std::string Counts(int before, int added, int duplicates, int rejected) {
   return absl::StrCat("\"stored_before\":", before, ",\"added\":", added,
-                      ",\"duplicates\":", duplicates, ",\"suppressed\":0,\"rejected\":", rejected,
-                      "}");
+                      ",\"updated\":0,\"duplicates\":", duplicates,
+                      ",\"suppressed\":0,\"rejected\":", rejected, "}");
 }
 
 TEST_F(ImportTest, TakesWhatSpreadsheetsAndProgramsWrite) {

@@ -189,9 +189,10 @@ TEST_F(JsonTest, EachLineOfAListEqualsTheApis) {
 }
 
 TEST_F(JsonTest, WhatAnImportDidIsOneObject) {
-  EXPECT_EQ(Run("campaign import spring list.csv --import-id once-more -o json").out,
-            "{\"import\":\"once-more\",\"stored_before\":0,\"added\":0,\"duplicates\":4,"
-            "\"suppressed\":0,\"rejected\":0}\n");
+  EXPECT_EQ(
+      Run("campaign import spring list.csv --import-id once-more -o json").out,
+      "{\"import\":\"once-more\",\"stored_before\":0,\"added\":0,\"updated\":0,\"duplicates\":4,"
+      "\"suppressed\":0,\"rejected\":0}\n");
 }
 
 }  // namespace

@@ -102,6 +102,7 @@ class ShardTest : public ::testing::Test {
     claimed.id = DeliveryId(id);
     claimed.campaign = CampaignKey(1);
     claimed.address = "a@one.example";
+    claimed.first_attempt_time = now_.wall;
     return ClaimAnswer{claim_, std::vector<ports::ClaimedDelivery>{claimed}};
   }
 

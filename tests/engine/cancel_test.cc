@@ -1,4 +1,5 @@
-// Cancelling a campaign of many: in force with the answer, the recipients follow in small steps.
+// Changes of a whole campaign at once. A cancel is in force with the answer, and the recipients
+// follow in small steps; new scores rank what leaves next.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -93,6 +94,41 @@ TEST_F(CancelTest, GoesOnWhenTheDiskHasRoomAgain) {
   EXPECT_GT(rig_.Counts("spring").queued, 0);
   Pass(absl::Minutes(2));
   EXPECT_EQ(rig_.Counts("spring").queued, 0);
+}
+
+// --- Re-ranking
+
+TEST_F(CancelTest, NewScoresHoldForWhatLeavesNextAndAfterARestart) {
+  for (const bool restart : {false, true}) {
+    SCOPED_TRACE(restart ? "after a restart" : "at once");
+    const std::string campaign = restart ? "autumn" : "spring";
+    const auto made = rig_.Await<Campaign>(
+        [&](auto done) { rig_.engine().Put(support::NewCampaign(campaign), {}, std::move(done)); });
+    ASSERT_TRUE(made.ok()) << made.status();
+    ASSERT_TRUE(
+        rig_.Import(campaign, 1, {"ann@gmail.test", "bob@gmail.test", "cy@gmail.test"}).ok());
+    ports::AppendRecipients scores;
+    scores.campaign = CampaignId(campaign);
+    scores.import = ImportId("scores");
+    scores.rows = {{"ann@gmail.test", 0.1, {}}, {"cy@gmail.test", 1, {}}};
+    scores.update_scores = true;
+    const auto updated = rig_.Await<ports::AppendOutcome>(
+        [&](auto done) { rig_.engine().Import(scores, std::move(done)); });
+    ASSERT_TRUE(updated.ok()) << updated.status();
+    EXPECT_EQ(updated->updated, 2);
+    if (restart) {
+      rig_.Crash();
+      ASSERT_TRUE(rig_.Start().ok());
+    }
+    const size_t before = rig_.transport.sent().size();
+    rig_.transport.AcceptAll(true);
+    ASSERT_TRUE(rig_.Change(campaign, CampaignVerb::kStart).ok());
+    Pass(absl::Minutes(1));
+    std::vector<std::string> order;
+    const std::vector<ports::SendMessage> sent = rig_.transport.sent();
+    for (size_t i = before; i < sent.size(); ++i) order.push_back(sent[i].rcpt_to);
+    EXPECT_THAT(order, testing::ElementsAre("cy@gmail.test", "bob@gmail.test", "ann@gmail.test"));
+  }
 }
 
 class CancelHoldTest : public CancelTest {

@@ -112,6 +112,24 @@ TEST_F(ImportTest, ChunksAreAcknowledgedInOrderWithoutWaitingForEachOther) {
   EXPECT_EQ(Total(), 51);
 }
 
+TEST_F(ImportTest, UpdateScoresReRanksWhoIsThereAndAddsTheRest) {
+  ASSERT_TRUE(SendOne(Chunk(1, {"a@x.test", "b@x.test"})).ok());
+  Request scores = Chunk(2, {"b@x.test", "c@x.test"});
+  for (v1::RecipientInput& one : *scores.mutable_chunk()->mutable_recipients()) one.set_score(0.9);
+  const auto answer = SendOne(scores, "update_scores: true");
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->updated(), 1);
+  EXPECT_EQ(answer->added(), 1);
+  EXPECT_EQ(answer->duplicates(), 0);
+  const auto listed = Ask(&v1::DeliveryService::Stub::ListDeliveries,
+                          "parent: 'campaigns/spring' address: 'b@x.test'");
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  EXPECT_EQ(listed->deliveries(0).score(), 0.9);
+  EXPECT_EQ(SendOne(scores, "update_scores: true")->updated(), 1) << "the counts of then";
+  EXPECT_TRUE(absl::IsInvalidArgument(SendOne(scores).status()))
+      << "the same chunk means something else without it";
+}
+
 TEST_F(ImportTest, AnAcknowledgedChunkSentAgainAddsNobody) {
   const Request chunk = Chunk(1, {"a@x.test", "b@x.test"});
   ASSERT_TRUE(SendOne(chunk).ok());

@@ -136,7 +136,9 @@ TEST_F(AddressIndexTest, WhatIsRemovedIsGoneWhereverItIs) {
 
 TEST_F(AddressIndexTest, KnowsWhoIsInACampaignWithAndWithoutAFilter) {
   const auto contains = [&](int64_t campaign, bool fresh, const std::string& address) {
-    return index_.Contains(CampaignKey(campaign), fresh, AddressHash(address), address).value();
+    return index_.FindIn(CampaignKey(campaign), fresh, AddressHash(address), address)
+        .value()
+        .has_value();
   };
   for (const bool filter : {true, false}) {
     const int64_t campaign = filter ? 1 : 2;

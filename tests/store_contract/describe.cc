@@ -96,10 +96,14 @@ std::string Line(CampaignCounts counts) {
 struct DescribeValue {
   std::string operator()(std::monostate) { return "-"; }
   std::string operator()(const ports::AppendOutcome& outcome) {
-    std::string line =
-        absl::StrCat("added ", outcome.added, " duplicates ", outcome.duplicates, " suppressed ",
-                     outcome.suppressed, outcome.replayed ? " replayed" : "");
+    std::string line = absl::StrCat("added ", outcome.added, " duplicates ", outcome.duplicates,
+                                    " suppressed ", outcome.suppressed, " updated ",
+                                    outcome.updated, outcome.replayed ? " replayed" : "");
     for (const auto& queued : outcome.queued) absl::StrAppend(&line, "\n  ", Line(queued));
+    for (const Rescored& one : outcome.rescored) {
+      absl::StrAppend(&line, "\n  rescored ", one.id.value(), " ", one.campaign.value(), " ",
+                      one.domain.value(), " ", one.old_score, " to ", one.score);
+    }
     for (const auto& [key, name] : outcome.new_domains) {
       absl::StrAppend(&line, "\n  domain ", key.value(), " ", name);
     }

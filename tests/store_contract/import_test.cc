@@ -157,6 +157,62 @@ TEST_P(ImportTest, RefusesWhatItCannotKeepAndAppliesNothingOfIt) {
               FailsWith(absl::StatusCode::kFailedPrecondition, "campaign spring is cancelled"));
 }
 
+TEST_P(ImportTest, NewScoresReachWhoHasNotEnded) {
+  Outcome(Do(Chunk(1, {"queued@x.example", "deferred@x.example", "claimed@y.example",
+                       "accepted@x.example", "doubtful@x.example", "same@x.example"})));
+  ClaimThem({DeliveryId(2), DeliveryId(3), DeliveryId(4), DeliveryId(5)});
+  using Slot = ports::Settle::Slot;
+  Do(NewSettle(DeliveryId(2), Slot::kDeferred, DeliveryState::kDeferred));
+  Do(NewSettle(DeliveryId(4), Slot::kAccepted, DeliveryState::kAccepted));
+  Do(NewSettle(DeliveryId(5), Slot::kInDoubt, DeliveryState::kInDoubt));
+
+  ports::AppendRecipients append =
+      Chunk(1, {"queued@x.example", "deferred@x.example", "claimed@y.example", "accepted@x.example",
+                "doubtful@x.example", "new@x.example", "new@x.example"});
+  append.import = ImportId("scores");
+  for (ports::AppendRecipients::Row& row : append.rows) row.score = 0.75;
+  append.rows.back().score = 0.875;
+  append.rows.push_back({"same@x.example", 0.25, {{"name", "Ann"}}});
+  append.update_scores = true;
+  const ports::AppendOutcome outcome = Outcome(Do(append));
+  EXPECT_EQ(outcome.added, 1);
+  EXPECT_EQ(outcome.updated, 5) << "the last of its like in a chunk wins";
+  EXPECT_EQ(outcome.duplicates, 2) << "what has ended, or is held, stays as it is";
+  const auto rescored = [](int64_t id, int64_t domain, double old_score, double score) {
+    return testing::AllOf(testing::Field(&Rescored::id, DeliveryId(id)),
+                          testing::Field(&Rescored::campaign, CampaignKey(1)),
+                          testing::Field(&Rescored::domain, DomainKey(domain)),
+                          testing::Field(&Rescored::old_score, old_score),
+                          testing::Field(&Rescored::score, score));
+  };
+  EXPECT_THAT(outcome.rescored,
+              ElementsAre(rescored(1, 1, 0.25, 0.75), rescored(2, 1, 0.25, 0.75),
+                          rescored(3, 2, 0.25, 0.75), rescored(7, 1, 0.75, 0.875)));
+  Reopen();
+  const std::vector<std::pair<int64_t, double>> scores = {
+      {1, 0.75}, {2, 0.75}, {3, 0.75}, {4, 0.25}, {5, 0.25}, {6, 0.25}, {7, 0.875}};
+  for (const auto& [id, score] : scores) EXPECT_EQ(Get(DeliveryId(id)).score, score) << id;
+  EXPECT_EQ(store().LoadOpenClaims()->at(0).delivery.score, 0.75);
+  EXPECT_EQ(store().LoadQueued(DeliveryId(), 1)->at(0).score, 0.75) << "a restart ranks by it";
+  EXPECT_EQ(Counts("spring").total(), 7);
+  EXPECT_THAT(ClaimThem({DeliveryId(6)})[0].variables, IsEmpty()) << "nothing else changes";
+
+  const ports::AppendOutcome again = Outcome(Do(append));
+  EXPECT_TRUE(again.replayed);
+  EXPECT_EQ(again.updated, 5) << "the counts of then";
+  EXPECT_THAT(again.rescored, IsEmpty());
+}
+
+TEST_P(ImportTest, ScoresStayWithoutUpdateScores) {
+  Outcome(Do(Chunk(1, {"a@x.example"})));
+  ports::AppendRecipients other = Chunk(2, {"a@x.example"});
+  other.rows[0].score = 1;
+  const ports::AppendOutcome outcome = Outcome(Do(other));
+  EXPECT_EQ(outcome.duplicates, 1);
+  EXPECT_EQ(outcome.updated, 0);
+  EXPECT_EQ(Get(DeliveryId(1)).score, 0.25);
+}
+
 TEST_P(ImportTest, PagesWhatIsQueuedById) {
   Outcome(Do(Chunk(1, {"a@x.example", "b@x.example", "c@x.example", "d@x.example"})));
   ports::AppendRecipients other = Chunk(1, {"e@x.example"});

@@ -137,6 +137,7 @@ ports::Write RandomWrites::Append(ports::Store& store) {
     append.rows.push_back(row);
   }
   if (OneIn(25)) append.rows.push_back({"nobody", 0.5, {}});
+  append.update_scores = OneIn(3);
   append.now = Time();
   deliveries_ += static_cast<int64_t>(append.rows.size()) / 2;
   return append;
