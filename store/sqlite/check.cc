@@ -10,6 +10,7 @@
 #include "scheduler/domain/campaign.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/migrate.h"
+#include "store/sqlite/recount.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace crescendo::store {
@@ -17,11 +18,14 @@ namespace {
 
 constexpr size_t kMostFaults = 3;  // Told of each check.
 constexpr size_t kStates = 9;
+// The schemas since which finished recipients are pruned and outcomes name their slots.
+constexpr size_t kPrunes = 4, kNamesSlots = 5;
 
 struct Check {
   const char* name;
   // Each gives a row with a text per fault.
   std::vector<const char*> queries;
+  bool recounts = false;  // The ledger from the events too.
 };
 
 const Check kPages = {"pages",
@@ -90,7 +94,8 @@ const Check kChecks[] = {
       " (SELECT coalesce(sum(accepted), 0) AS n FROM campaign_counts) WHERE a > n",
       "SELECT 'the ledger says ' || i || ' in doubt; the deliveries say ' || n"
       " FROM (SELECT coalesce(sum(in_doubt), 0) AS i FROM ledger),"
-      " (SELECT coalesce(sum(in_doubt_count), 0) AS n FROM deliveries) WHERE n > i"}},
+      " (SELECT coalesce(sum(in_doubt_count), 0) AS n FROM deliveries) WHERE n > i"},
+     /*recounts=*/true},
     {"events",
      {"SELECT 'events ' || min(id) || ' to ' || max(id) || ' are ' || count(*) || ' events'"
       " FROM events HAVING count(*) <> max(id) - min(id) + 1",
@@ -114,17 +119,23 @@ absl::Status Collect(Rows rows, std::vector<std::string>* faults) {
 
 CheckResult ResultOf(const char* check, std::vector<std::string> faults, std::string looked_at) {
   if (faults.empty()) return {check, true, std::move(looked_at)};
-  if (faults.size() > kMostFaults) faults.back() = "…";
+  if (faults.size() > kMostFaults) {
+    faults.resize(kMostFaults);
+    faults.emplace_back("…");
+  }
   return {check, false, absl::StrJoin(faults, "; ")};
 }
 
-CheckResult Run(Database* database, const Check& check) {
+CheckResult Run(Database* database, const Check& check, size_t schema) {
   std::vector<std::string> faults;
+  const auto note = [&faults](const absl::Status& status) {
+    if (!status.ok()) faults.emplace_back(status.message());
+  };
   for (const char* query : check.queries) {
     Statement statement(database, query);
-    const absl::Status status = Collect(statement.Query(), &faults);
-    if (!status.ok()) faults.emplace_back(status.message());
+    note(Collect(statement.Query(), &faults));
   }
+  if (check.recounts && schema >= kNamesSlots) note(RecountLedger(database, &faults));
   return ResultOf(check.name, std::move(faults), "");
 }
 
@@ -161,9 +172,6 @@ absl::Status ReadCounts(Database* database, bool pruned, Counts* kept, Counts* c
   return rows.status();
 }
 
-// The schema since which finished recipients are pruned (0004_retention.sql).
-constexpr size_t kPrunes = 4;
-
 CheckResult CheckCounts(Database* database, bool pruned) {
   Counts kept, counted;
   std::vector<std::string> faults;
@@ -192,16 +200,30 @@ absl::StatusOr<std::unique_ptr<Database>> OpenThere(const std::string& path) {
   return Database::Open(path, {});
 }
 
-absl::StatusOr<std::vector<CheckResult>> CheckFile(const std::string& path) {
+// Without a WAL the file holds all its pages. (SQLite takes what a cut has left of the last one.)
+absl::StatusOr<CheckResult> CheckSize(Database* database, const std::string& path, bool has_wal,
+                                      const SchemaState& schema) {
+  ASSIGN_OR_RETURN(const int64_t pages, database->QueryInt("PRAGMA page_count"));
+  ASSIGN_OR_RETURN(const int64_t page_size, database->QueryInt("PRAGMA page_size"));
+  std::error_code error;
+  const auto size = static_cast<int64_t>(std::filesystem::file_size(path, error));
+  if (!has_wal && !error && size < pages * page_size) {
+    return CheckResult{"file", false,
+                       absl::StrCat("it is cut: ", size, " bytes, not ", pages * page_size)};
+  }
+  return CheckResult{"file", true, absl::StrCat("schema ", schema.applied, " of ", schema.known)};
+}
+
+absl::StatusOr<std::vector<CheckResult>> CheckFile(const std::string& path, bool has_wal) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Database> database, OpenThere(path));
   database->KeepWalOnClose();
   ASSIGN_OR_RETURN(const SchemaState schema, ReadSchema(database.get(), AllMigrations()));
   if (schema.applied == 0) return absl::DataLossError(absl::StrCat(path, " holds no store"));
-  std::vector<CheckResult> results = {
-      {"file", true, absl::StrCat("schema ", schema.applied, " of ", schema.known)}};
-  results.push_back(Run(database.get(), kPages));
+  std::vector<CheckResult> results(1);
+  ASSIGN_OR_RETURN(results[0], CheckSize(database.get(), path, has_wal, schema));
+  results.push_back(Run(database.get(), kPages, schema.applied));
   if (!results.back().ok) return results;
-  for (const Check& check : kChecks) results.push_back(Run(database.get(), check));
+  for (const Check& check : kChecks) results.push_back(Run(database.get(), check, schema.applied));
   results.push_back(CheckCounts(database.get(), schema.applied >= kPrunes));
   return results;
 }
@@ -212,7 +234,7 @@ absl::StatusOr<std::vector<CheckResult>> CheckStore(const std::string& path) {
   std::error_code error;
   const std::string wal = path + "-wal";
   const bool has_wal = std::filesystem::exists(wal, error);
-  absl::StatusOr<std::vector<CheckResult>> results = CheckFile(path);
+  absl::StatusOr<std::vector<CheckResult>> results = CheckFile(path, has_wal);
   // SQLite makes an empty one.
   if (!has_wal) std::filesystem::remove(wal, error);
   // A file that cannot even be read as a database is a finding.
