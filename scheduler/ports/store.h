@@ -153,7 +153,7 @@ struct Settle {
   std::string reply;
   // Adds the address, unless it is suppressed already, and ends its other deliveries that wait.
   std::optional<SuppressionReason> suppress;
-  std::vector<Event> events;  // Their `address` is filled in by the store when it is empty.
+  std::vector<Event> events;  // The first tells of it, with its lane. An empty `address` is filled.
   absl::Time now;
 };
 

@@ -11,6 +11,7 @@
 #include "store/sqlite/address_index.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/migrate.h"
+#include "store/sqlite/recount.h"
 #include "store/sqlite/segments.h"
 #include "store/sqlite/sqlite_store.h"
 
@@ -19,11 +20,14 @@ namespace {
 
 constexpr size_t kMostFaults = 3;  // Told of each check.
 constexpr size_t kStates = 9;
+// The schemas since which finished recipients are pruned and outcomes name their slots.
+constexpr size_t kPrunes = 4, kNamesSlots = 8;
 
 struct Check {
   const char* name;
   // Each gives a row with a text per fault.
   std::vector<const char*> queries;
+  bool recounts = false;  // The ledger from the events too.
 };
 
 const Check kPages = {"pages",
@@ -92,7 +96,8 @@ const Check kChecks[] = {
       " (SELECT coalesce(sum(accepted), 0) AS n FROM campaign_counts) WHERE a > n",
       "SELECT 'the ledger says ' || i || ' in doubt; the deliveries say ' || n"
       " FROM (SELECT coalesce(sum(in_doubt), 0) AS i FROM ledger),"
-      " (SELECT coalesce(sum(in_doubt_count), 0) AS n FROM deliveries) WHERE n > i"}},
+      " (SELECT coalesce(sum(in_doubt_count), 0) AS n FROM deliveries) WHERE n > i"},
+     /*recounts=*/true},
     {"events",
      {"SELECT 'events ' || min(id) || ' to ' || max(id) || ' are ' || count(*) || ' events'"
       " FROM events HAVING count(*) <> max(id) - min(id) + 1",
@@ -116,17 +121,23 @@ absl::Status Collect(Rows rows, std::vector<std::string>* faults) {
 
 CheckResult ResultOf(const char* check, std::vector<std::string> faults, std::string looked_at) {
   if (faults.empty()) return {check, true, std::move(looked_at)};
-  if (faults.size() > kMostFaults) faults.back() = "…";
+  if (faults.size() > kMostFaults) {
+    faults.resize(kMostFaults);
+    faults.emplace_back("…");
+  }
   return {check, false, absl::StrJoin(faults, "; ")};
 }
 
-CheckResult Run(Database* database, const Check& check) {
+CheckResult Run(Database* database, const Check& check, size_t schema) {
   std::vector<std::string> faults;
+  const auto note = [&faults](const absl::Status& status) {
+    if (!status.ok()) faults.emplace_back(status.message());
+  };
   for (const char* query : check.queries) {
     Statement statement(database, query);
-    const absl::Status status = Collect(statement.Query(), &faults);
-    if (!status.ok()) faults.emplace_back(status.message());
+    note(Collect(statement.Query(), &faults));
   }
+  if (check.recounts && schema >= kNamesSlots) note(RecountLedger(database, &faults));
   return ResultOf(check.name, std::move(faults), "");
 }
 
@@ -168,9 +179,6 @@ absl::Status ReadCounts(Database* database, bool pruned, Counts* kept, Counts* c
   while (rows.Next()) (*counted)[rows.Int(0)].at(static_cast<size_t>(rows.Int(1))) += rows.Int(2);
   return rows.status();
 }
-
-// The schema since which finished recipients are pruned (0004_retention.sql).
-constexpr size_t kPrunes = 4;
 
 CheckResult CheckCounts(Database* database, bool pruned) {
   Counts kept, counted;
@@ -239,16 +247,18 @@ absl::StatusOr<std::unique_ptr<Database>> OpenThere(const std::string& path) {
   return Database::Open(path, {});
 }
 
-// SQLite takes what is missing of the last page for zeros. With a WAL a page may be half written.
-CheckResult CheckPages(Database* database, bool has_wal) {
-  CheckResult result = Run(database, kPages);
-  const auto page = database->QueryInt("PRAGMA page_size");
+// Without a WAL the file holds all its pages. (SQLite takes what a cut has left of the last one.)
+absl::StatusOr<CheckResult> CheckSize(Database* database, const std::string& path, bool has_wal,
+                                      const SchemaState& schema) {
+  ASSIGN_OR_RETURN(const int64_t pages, database->QueryInt("PRAGMA page_count"));
+  ASSIGN_OR_RETURN(const int64_t page_size, database->QueryInt("PRAGMA page_size"));
   std::error_code error;
-  const auto size = static_cast<int64_t>(std::filesystem::file_size(database->path(), error));
-  if (result.ok && !has_wal && page.ok() && size % *page != 0) {
-    return {kPages.name, false, absl::StrCat("the file ends within page ", size / *page + 1)};
+  const auto size = static_cast<int64_t>(std::filesystem::file_size(path, error));
+  if (!has_wal && !error && size < pages * page_size) {
+    return CheckResult{"file", false,
+                       absl::StrCat("it is cut: ", size, " bytes, not ", pages * page_size)};
   }
-  return result;
+  return CheckResult{"file", true, absl::StrCat("schema ", schema.applied, " of ", schema.known)};
 }
 
 absl::StatusOr<std::vector<CheckResult>> CheckFile(const std::string& path, bool has_wal) {
@@ -256,11 +266,11 @@ absl::StatusOr<std::vector<CheckResult>> CheckFile(const std::string& path, bool
   database->KeepWalOnClose();
   ASSIGN_OR_RETURN(const SchemaState schema, ReadSchema(database.get(), AllMigrations()));
   if (schema.applied == 0) return absl::DataLossError(absl::StrCat(path, " holds no store"));
-  std::vector<CheckResult> results = {
-      {"file", true, absl::StrCat("schema ", schema.applied, " of ", schema.known)}};
-  results.push_back(CheckPages(database.get(), has_wal));
+  std::vector<CheckResult> results(1);
+  ASSIGN_OR_RETURN(results[0], CheckSize(database.get(), path, has_wal, schema));
+  results.push_back(Run(database.get(), kPages, schema.applied));
   if (!results.back().ok) return results;
-  for (const Check& check : kChecks) results.push_back(Run(database.get(), check));
+  for (const Check& check : kChecks) results.push_back(Run(database.get(), check, schema.applied));
   results.push_back(CheckVariables(database.get()));
   results.push_back(CheckCounts(database.get(), schema.applied >= kPrunes));
   if (schema.applied >= kFiles) results.push_back(CheckAddresses(database.get()));

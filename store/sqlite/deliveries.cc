@@ -33,6 +33,13 @@ Tally::Slot CounterOf(ports::Settle::Slot slot) {
   return Tally::kDeferred;
 }
 
+// What 0008_recount.sql keeps of it.
+static_assert(static_cast<int>(ports::Settle::Slot::kDeferred) == 3);
+SlotUse UseOf(const ports::Settle& settle) {
+  return {settle.claim_day,
+          static_cast<int64_t>(settle.slot) + 4 * (settle.settle_day - settle.claim_day)};
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<Deliveries::Row>> Deliveries::Find(DeliveryId id) {
@@ -321,7 +328,7 @@ absl::Status Deliveries::SettleRow(const ports::Settle& settle, Row* row) {
     row->last_ip = row->claim_ip;
     row->last_provider = row->claim_provider;
   }
-  RETURN_IF_ERROR(events_->Append(settle.events, &row->subject));
+  RETURN_IF_ERROR(events_->Append(settle.events, &row->subject, UseOf(settle)));
   RETURN_IF_ERROR(settle_.Run(
       row->subject.delivery, static_cast<int>(settle.state), settle.counts_as_attempt,
       settle.slot == ports::Settle::Slot::kInDoubt, row->first_attempt_time, row->last_attempt_time,

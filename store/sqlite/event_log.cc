@@ -97,17 +97,19 @@ absl::Status EventLog::Check(absl::Span<const Event> events, const Subject* subj
   return absl::OkStatus();
 }
 
-absl::Status EventLog::Append(absl::Span<const Event> events, Subject* subject) {
+absl::Status EventLog::Append(absl::Span<const Event> events, Subject* subject,
+                              const std::optional<SlotUse>& outcome) {
   for (const Event& event : events) {
     const int64_t delivery = event.delivery.value();
+    const auto use = &event == &events[0] ? outcome : std::nullopt;
     if (subject != nullptr && delivery == subject->delivery) {
       const bool same = event.address == subject->address;
       RETURN_IF_ERROR(
-          AppendOne(event, subject->last_event, same ? absl::string_view() : event.address));
+          AppendOne(event, subject->last_event, same ? absl::string_view() : event.address, use));
       subject->last_event = last_id_;
     } else if (delivery == 0) {
       const bool fill = event.address.empty() && subject != nullptr;
-      RETURN_IF_ERROR(AppendOne(event, 0, fill ? subject->address : event.address));
+      RETURN_IF_ERROR(AppendOne(event, 0, fill ? subject->address : event.address, use));
     } else {
       int64_t previous = 0;
       bool same = false;
@@ -119,24 +121,30 @@ absl::Status EventLog::Append(absl::Span<const Event> events, Subject* subject) 
         }
         RETURN_IF_ERROR(rows.status());
       }
-      RETURN_IF_ERROR(AppendOne(event, previous, same ? absl::string_view() : event.address));
+      RETURN_IF_ERROR(AppendOne(event, previous, same ? absl::string_view() : event.address, use));
       RETURN_IF_ERROR(set_last_event_.Run(delivery, last_id_));
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status EventLog::AppendOne(const Event& event, int64_t previous, absl::string_view address) {
+absl::Status EventLog::AppendOne(const Event& event, int64_t previous, absl::string_view address,
+                                 const std::optional<SlotUse>& use) {
   ASSIGN_OR_RETURN(const int64_t ip, names_->Label(event.egress_ip.text()));
   ASSIGN_OR_RETURN(const int64_t provider, names_->Label(event.provider.text()));
   ASSIGN_OR_RETURN(const int64_t pool, names_->Label(event.pool.text()));
   ASSIGN_OR_RETURN(const int64_t plan, names_->Label(event.plan.text()));
   ASSIGN_OR_RETURN(const int64_t campaign, names_->Label(event.campaign.text()));
+  std::optional<int64_t> claim_day, slot;
+  if (use) {
+    claim_day = use->claim_day - absl::CivilDay();
+    slot = use->slot;
+  }
   RETURN_IF_ERROR(insert_.Run(
       last_id_ + 1, event.time, static_cast<int>(event.type), KeyOrNull{ip}, KeyOrNull{provider},
       KeyOrNull{pool}, KeyOrNull{plan}, KeyOrNull{campaign}, KeyOrNull{event.delivery.value()},
       KeyOrNull{previous}, CategoryNumber(event.category), TextOrNull{address},
-      TextOrNull{event.text}, TextOrNull{event.actor}));
+      TextOrNull{event.text}, TextOrNull{event.actor}, claim_day, slot));
   ++last_id_;
   return absl::OkStatus();
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
@@ -23,6 +24,12 @@ struct Subject {
   int64_t last_event = 0;
 };
 
+// What an outcome used: the check counts the ledger again from it (recount.h).
+struct SlotUse {
+  absl::CivilDay claim_day;
+  int64_t slot = 0;  // As 0008_recount.sql says.
+};
+
 class EventLog {
  public:
   EventLog(Database* database, Names* names) : database_(database), names_(names) {}
@@ -33,8 +40,9 @@ class EventLog {
   // `fault` tells of an event about a delivery that does not exist. `subject` may be null.
   absl::Status Check(absl::Span<const Event> events, const Subject* subject, absl::Status* fault);
   // REQUIRES: Check found no fault. An event without address gets its delivery's, or, if it is
-  // about none, the subject's.
-  absl::Status Append(absl::Span<const Event> events, Subject* subject);
+  // about none, the subject's. `use`: of the outcome that the first event tells of.
+  absl::Status Append(absl::Span<const Event> events, Subject* subject,
+                      const std::optional<SlotUse>& use = {});
 
   absl::StatusOr<std::vector<Event>> List(const ports::EventFilter& filter, EventId after,
                                           int limit);
@@ -42,7 +50,8 @@ class EventLog {
   absl::StatusOr<EventId> First();  // Kept; last() + 1 if none is.
 
  private:
-  absl::Status AppendOne(const Event& event, int64_t previous, absl::string_view address);
+  absl::Status AppendOne(const Event& event, int64_t previous, absl::string_view address,
+                         const std::optional<SlotUse>& use);
 
   Database* const database_;
   Names* const names_;
@@ -54,7 +63,7 @@ class EventLog {
   absl::flat_hash_map<int, std::unique_ptr<Listing>> listings_;  // By the filter's shape.
   Statement insert_{database_,
                     "INSERT INTO events VALUES"
-                    " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"};
+                    " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"};
   Statement find_delivery_{database_, "SELECT address, last_event FROM deliveries WHERE id = ?1"};
   Statement set_last_event_{database_, "UPDATE deliveries SET last_event = ?2 WHERE id = ?1"};
 };

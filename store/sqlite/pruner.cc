@@ -88,6 +88,15 @@ absl::Status Pruner::PruneEvents(const ports::Prune& prune, ports::Pruned* prune
   }
   if (pruned->events == 0) return absl::OkStatus();
   if (pruned->events == prune.limit) pruned->more = true;
+  std::vector<std::array<int64_t, 4>> slots;
+  {
+    Rows rows = their_slots_.Query(last);
+    while (rows.Next()) slots.push_back({rows.Int(0), rows.Int(1), rows.Int(2), rows.Int(3)});
+    RETURN_IF_ERROR(rows.status());
+  }
+  for (const auto& [ip, provider, claim_day, settle_day] : slots) {
+    RETURN_IF_ERROR(mark_ledger_.Run(ip, provider, claim_day, settle_day));
+  }
   return remove_events_.Run(last);
 }
 

@@ -46,6 +46,13 @@ class Pruner {
                    " pruned_suppressed = pruned_suppressed + ?5,"
                    " pruned_cancelled = pruned_cancelled + ?6 WHERE campaign = ?1"};
   Statement oldest_events_{database_, "SELECT id, time_us FROM events ORDER BY id LIMIT ?1"};
+  // The rows of the ledger that events up to ?1 have counted in; a day may be told of twice.
+  Statement their_slots_{database_,
+                         "SELECT DISTINCT egress_ip, provider, claim_day, claim_day + slot / 4"
+                         " FROM events WHERE id <= ?1 AND claim_day IS NOT NULL"};
+  Statement mark_ledger_{database_,
+                         "UPDATE ledger SET events_gone = 1"
+                         " WHERE egress_ip = ?1 AND provider = ?2 AND day IN (?3, ?4)"};
   Statement remove_events_{database_, "DELETE FROM events WHERE id <= ?1"};
   Statement remove_requests_{database_,
                              "DELETE FROM requests WHERE id IN (SELECT id FROM requests"

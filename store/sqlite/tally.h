@@ -53,7 +53,7 @@ class Tally {
       " in_doubt = in_doubt + ?7, deferred = deferred + ?8, carried = carried + ?9"
       " WHERE egress_ip = ?1 AND provider = ?2 AND day = ?3"};
   Statement insert_ledger_{database_,
-                           "INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"};
+                           "INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)"};
 };
 
 }  // namespace crescendo::store

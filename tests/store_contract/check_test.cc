@@ -115,7 +115,7 @@ TEST_F(CheckTest, FindsWhatDoesNotAgree) {
                 "domain 7, which is missing"},
            Case{"an event that is gone",
                 "INSERT INTO events SELECT 11, time_us, type, 1, 2, NULL,"
-                " NULL, 3, 1, 9, 0, NULL, '', NULL FROM events",
+                " NULL, 3, 1, 9, 0, NULL, '', NULL, NULL, NULL FROM events",
                 "events", "events 9 to 11 are 2 events"},
            Case{"a history of another delivery", "UPDATE events SET delivery = 2", "events",
                 "delivery 1 names event 9, which is not about it"},
@@ -152,6 +152,130 @@ TEST_F(CheckTest, FindsWhatDoesNotAgree) {
     EXPECT_THAT(Faulty(), testing::Contains(c.check)) << said_;
     EXPECT_THAT(said_, HasSubstr(c.says));
   }
+}
+
+// Two days of one lane: on Monday one of each outcome, and one that ended on Tuesday; on Tuesday
+// two accepted ones.
+class RecountTest : public CheckTest {
+ protected:
+  void SetUp() override {
+    using Slot = ports::Settle::Slot;
+    std::unique_ptr<ports::Store> store = OpenSqlite(path_);
+    for (const ports::Write& write :
+         {ports::Write(NewIp("mta1-a")), ports::Write(NewPool("main", {"mta1-a"})),
+          ports::Write(NewCampaign("spring", "main"))}) {
+      ASSERT_TRUE(CommitOne(*store, write).status.ok());
+    }
+    ports::AppendRecipients append;
+    append.campaign = CampaignId("spring");
+    append.import = ImportId("list");
+    append.now = kStart;
+    for (int i = 1; i <= 8; ++i) {
+      append.rows.push_back({absl::StrCat("u", i, "@x.example"), 0.5, {}});
+    }
+    ASSERT_TRUE(CommitOne(*store, append).status.ok());
+    int64_t next = 1;
+    const auto end = [&](absl::CivilDay day, Slot slot, DeliveryState state, int days_later) {
+      const DeliveryId id(next++);
+      ASSERT_TRUE(CommitOne(*store, ports::Claim{kLane, day, {id}, kStart}).status.ok());
+      ports::Settle settle = NewSettle(id, slot, state);
+      settle.claim_day = day;
+      settle.settle_day = day + days_later;
+      Event event = NewEvent(EventType::kAccepted, "250 ok");
+      event.egress_ip = kLane.egress_ip;
+      event.provider = kLane.provider;
+      event.delivery = id;
+      event.time = absl::FromCivil(settle.settle_day, absl::UTCTimeZone());
+      settle.events = {event};
+      ASSERT_TRUE(CommitOne(*store, settle).status.ok());
+    };
+    end(kMonday, Slot::kAccepted, DeliveryState::kAccepted, 0);
+    end(kMonday, Slot::kRefused, DeliveryState::kBounced, 0);
+    end(kMonday, Slot::kInDoubt, DeliveryState::kDeferred, 0);
+    end(kMonday, Slot::kDeferred, DeliveryState::kDeferred, 1);
+    end(kMonday, Slot::kAccepted, DeliveryState::kAccepted, 1);
+    end(kMonday + 1, Slot::kAccepted, DeliveryState::kAccepted, 0);
+    end(kMonday + 1, Slot::kAccepted, DeliveryState::kAccepted, 0);
+    ASSERT_TRUE(CommitOne(*store, ports::Claim{kLane, kMonday + 1, {DeliveryId(next)}, kStart})
+                    .status.ok());
+  }
+  // As they were before the damage.
+  std::string Days() {
+    auto database = Database::Open(path_, {}).value();
+    Statement read(database.get(),
+                   "SELECT claimed || accepted || refused || in_doubt || deferred || carried ||"
+                   " events_gone FROM ledger ORDER BY day");
+    Rows rows = read.Query();
+    std::string days;
+    while (rows.Next()) absl::StrAppend(&days, rows.Text(0), " ");
+    return days;
+  }
+};
+
+TEST_F(RecountTest, FindsEachDayThatIsNotWhatTheEventsTell) {
+  ASSERT_THAT(Faulty(), ElementsAre()) << said_;
+  ASSERT_EQ(Days(), "0211100 1200010 ");
+  struct Case {
+    const char *name, *damage, *repair, *says;
+  };
+  for (const Case& c : {
+           Case{"an acceptance too few", "UPDATE ledger SET accepted = 1 WHERE accepted = 2",
+                "UPDATE ledger SET accepted = 2",
+                "on 2026-03-02 says 1 accepted where the events tell of 2"},
+           Case{"one of the other day", "UPDATE ledger SET accepted = 4 - accepted - refused",
+                "UPDATE ledger SET accepted = 2", "2026-03-02 says 1 accepted"},
+           Case{"a refusal too many", "UPDATE ledger SET refused = refused + 1 WHERE carried",
+                "UPDATE ledger SET refused = refused - 1 WHERE carried",
+                "on 2026-03-03 says 1 refused where the events tell of 0"},
+           Case{"a doubt too few",
+                "UPDATE ledger SET in_doubt = 0; UPDATE deliveries SET"
+                " in_doubt_count = 0",
+                "UPDATE ledger SET in_doubt = refused; UPDATE deliveries SET in_doubt_count = 1"
+                " WHERE id = 3",
+                "says 0 in doubt where the events tell of 1"},
+           Case{"a deferral too many", "UPDATE ledger SET deferred = 7 WHERE deferred",
+                "UPDATE ledger SET deferred = 1 WHERE deferred",
+                "says 7 deferred where the events tell of 1"},
+           Case{"a carried one that is not", "UPDATE ledger SET carried = 0",
+                "UPDATE ledger SET carried = claimed",
+                "on 2026-03-03 says 0 carried where the events tell of 1"},
+           Case{"two at once", "UPDATE ledger SET refused = 5, deferred = 6 WHERE deferred",
+                "UPDATE ledger SET refused = 1, deferred = 1 WHERE deferred",
+                "says 5 refused where the events tell of 1 and 6 deferred where the events tell of "
+                "1"},
+           Case{"an event that lost its slot", "UPDATE events SET claim_day = NULL WHERE id = 2",
+                "UPDATE events SET claim_day = 20514 WHERE id = 2",
+                "says 1 refused where the events tell of 0"},
+           Case{"an event of another lane", "UPDATE events SET provider = egress_ip WHERE id = 2",
+                "UPDATE events SET provider = (SELECT provider FROM ledger) WHERE id = 2",
+                "events tell of 2026-03-02, which the ledger has not"},
+           Case{"a claim too many", "UPDATE ledger SET claimed = claimed + 1 WHERE carried",
+                "UPDATE ledger SET claimed = claimed - 1 WHERE carried",
+                "day 2026-03-03 says 2 in flight; there are 1"},
+       }) {
+    SCOPED_TRACE(c.name);
+    Exec(c.damage);
+    EXPECT_THAT(Faulty(), testing::Contains("ledger")) << said_;
+    EXPECT_THAT(said_, HasSubstr(c.says));
+    Exec(c.repair);
+    ASSERT_THAT(Faulty(), ElementsAre()) << said_;
+  }
+}
+
+TEST_F(RecountTest, LeavesOutTheDaysWhoseEventsArePruned) {
+  {
+    std::unique_ptr<ports::Store> store = OpenSqlite(path_);
+    ports::Prune prune;
+    prune.events_before = absl::FromCivil(kMonday + 1, absl::UTCTimeZone());
+    prune.limit = 2;
+    ASSERT_TRUE(CommitOne(*store, prune).status.ok());
+  }
+  EXPECT_THAT(Faulty(), ElementsAre()) << said_;
+  EXPECT_EQ(Days(), "0211101 1200010 ") << "Monday's are gone in part";
+  Exec("UPDATE ledger SET refused = 9");
+  EXPECT_THAT(Faulty(), ElementsAre("ledger"));
+  EXPECT_THAT(said_, testing::Not(HasSubstr("2026-03-02")));
+  EXPECT_THAT(said_, HasSubstr("2026-03-03 says 9 refused"));
 }
 
 TEST_F(CheckTest, RandomWritesLeaveNothingToFind) {

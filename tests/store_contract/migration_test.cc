@@ -26,7 +26,7 @@ constexpr int kMostPoints = 5000;
 
 class MigrationTest : public testing::TestWithParam<size_t> {
  protected:
-  // A file of version `param`, with its testdata and enough rows to make a migration long.
+  // A file of version `param`, with its testdata and enough rows to make each migration long.
   void SetUp() override {
     auto database = Database::Open(old_, {}).value();
     ASSERT_TRUE(Migrate(database.get(), AllMigrations().first(GetParam())).ok());
@@ -38,7 +38,10 @@ class MigrationTest : public testing::TestWithParam<size_t> {
     const absl::Status many = database->Exec(
         "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 900)"
         " INSERT INTO import_chunks (campaign, import, chunk, fingerprint, added, duplicates,"
-        " suppressed) SELECT 1, 'list', i, i, 0, 0, 0 FROM n");
+        " suppressed) SELECT 1, 'list', i, i, 0, 0, 0 FROM n;"
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)"
+        " INSERT INTO ledger (egress_ip, provider, day, claimed, accepted, refused, in_doubt,"
+        " deferred, carried) SELECT 1, 2, i, 0, 0, 0, 0, 0, 0 FROM n");
     ASSERT_TRUE(many.ok()) << many;
     // And recipients that were cancelled.
     const absl::Status more = database->Exec(

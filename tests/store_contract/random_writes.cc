@@ -170,6 +170,10 @@ ports::Write RandomWrites::SettleOne(ports::Store& store) {
   if (OneIn(6)) settle.suppress = static_cast<SuppressionReason>(Below(4));
   settle.events = Events();
   if (!settle.events.empty() && OneIn(2)) settle.events[0].delivery = settle.delivery;
+  // The first tells of it, as the core's does.
+  if (settle.events.empty()) settle.events.emplace_back();
+  settle.events[0].egress_ip = settle.lane.egress_ip;
+  settle.events[0].provider = settle.lane.provider;
   settle.now = Time();
   return settle;
 }
