@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/strip.h"
 #include "scheduler/base/status_macros.h"
+#include "scheduler/domain/domain_name.h"
 #include "scheduler/service/convert.h"
 #include "scheduler/service/names.h"
 #include "scheduler/service/paging.h"
@@ -17,10 +17,11 @@ namespace {
 
 constexpr int kMostHosts = 100;
 
-// Lower case, without the trailing dot that an MX record may have.
+// Normal, without the trailing dot that an MX record may have.
 absl::StatusOr<std::string> HostFrom(absl::string_view field, absl::string_view text) {
-  std::string host = absl::AsciiStrToLower(absl::StripSuffix(text, "."));
-  if (const std::string fault = HostNameFault(host); !fault.empty()) return Fault(field, fault);
+  std::string host;
+  const std::string fault = AppendNormalDomain(absl::StripSuffix(text, "."), &host);
+  if (!fault.empty()) return Fault(field, fault);
   return host;
 }
 

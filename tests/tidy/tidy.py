@@ -55,6 +55,8 @@ LIBRARIES = [
     ("Asio", r"(boost/)?asio[/.]", ["smtp_client/net", "smtp_client/delivery", "scheduler/dashboard",
                                     "cmd/crescendo-sandbox"]),
     ("OpenSSL", r"openssl/", ["smtp_client/net", "smtp_client/delivery", "cmd/crescendo-sandbox"]),
+    ("libidn2", r"idn2", ["scheduler/domain"]),
+    ("libunbound", r"unbound", ["smtp_client/resolve"]),
     ("SQL", r"sqlite3|libpq|postgresql/", ["store/sqlite", "store/postgres"]),
 ]
 
