@@ -13,7 +13,8 @@ build_packages=(
 )
 # smtp-sink and aiosmtpd are receivers that the sender is tested against; no service is started.
 # strace kills it at system calls.
-test_packages=(libgtest-dev libgmock-dev libclang-rt-19-dev python3-aiosmtpd strace openssl)
+test_packages=(libgtest-dev libgmock-dev libclang-rt-19-dev python3-aiosmtpd strace openssl
+  ldnsutils libevent-2.1-7 libfstrm0 libprotobuf-c1)  # For the name server: tests/support/fetch_nsd.sh.
 
 packages=("${build_packages[@]}")
 case "${1:-}" in

@@ -1,5 +1,7 @@
 // static_routes.h: where mail goes, by a table instead of the DNS. For relays, tests and sandboxes.
 //
+// Its hosts are `trusted`: the operator named them, so they may be private or on loopback.
+//
 // Threads  immutable after construction: safe from any thread.
 #pragma once
 
