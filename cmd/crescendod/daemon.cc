@@ -68,6 +68,8 @@ class Daemon {
   explicit Daemon(const Settings& settings) : settings_(settings) {}
   ~Daemon() {
     if (server_ != nullptr) server_->BeginStop();
+    // No call shall wait for the DNS any more.
+    if (dns_ != nullptr) dns_->Stop();
     if (engine_ != nullptr) engine_->Stop(settings_.drain_limit);
     if (server_ != nullptr) server_->Stop(kCallLimit);
     server_ = nullptr;
@@ -87,6 +89,7 @@ class Daemon {
   std::unique_ptr<base::Clock> clock_;
   std::unique_ptr<base::Clock> real_clock_;  // Of the resolver: the DNS knows no other time.
   std::optional<providers::ProviderData> providers_;
+  smtp::DnsResolver* dns_ = nullptr;  // Of resolver_. May be null.
   std::unique_ptr<ports::MxResolver> resolver_;
   smtp::CampaignComposer composer_;
   std::unique_ptr<ports::Store> store_;
@@ -112,6 +115,7 @@ absl::Status Daemon::Configure() {
       return absl::InvalidArgumentError(
           absl::StrCat("resolver: ", created.status().message()));
     }
+    dns_ = created->get();
     dns = *std::move(created);
   } else if (settings_.route_files.empty()) {
     spdlog::warn(

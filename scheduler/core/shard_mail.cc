@@ -139,6 +139,8 @@ void Shard::Impl::On(const MxAnswer& answer) {
     domain.mx = DomainState::Mx::kNoMail;
     domain.fault = answer.mx.ok() ? "no MX host" : std::string(answer.mx.status().message());
     BounceWaiting(domain);
+    // What is queued bounces when it is met.
+    if (domain.site >= 0) WakeProvider(sites_[domain.site].provider);
     return;
   }
   const std::string key = answer.mx->SiteKey();

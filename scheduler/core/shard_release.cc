@@ -314,6 +314,7 @@ bool Shard::Impl::Divert(const IpState& ip, const LaneBook& lane, const Pick& pi
     Bounce(domain, ranked.campaign, ranked.candidate.id, hosts_[host].fault);
   } else {
     EnqueueAt(domain, {ranked.campaign, ranked.candidate, absl::InfinitePast()});
+    WakeAfter(now_.steady + absl::Milliseconds(1));  // That lane may have had its turn.
   }
   return true;
 }

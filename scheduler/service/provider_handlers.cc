@@ -25,6 +25,17 @@ absl::StatusOr<std::string> HostFrom(absl::string_view field, absl::string_view 
   return host;
 }
 
+// Each once, in the order they would be tried.
+std::vector<std::string> NamesOf(const ports::MxSet& mx) {
+  std::vector<std::string> names;
+  for (const ports::MxHost& host : mx.hosts) {
+    if (std::find(names.begin(), names.end(), host.name) == names.end()) {
+      names.push_back(host.name);
+    }
+  }
+  return names;
+}
+
 void Fill(const ProviderCatalog& catalog, std::vector<std::string> hosts,
           v1::FindProviderResponse* response) {
   *response->mutable_provider() = ToProto(catalog.FindByMx(hosts));
@@ -82,12 +93,17 @@ grpc::ServerUnaryReactor* ProviderHandlers::FindProvider(grpc::CallbackServerCon
     }
     if (!request->domain().empty()) {
       ASSIGN_OR_RETURN(const std::string domain, HostFrom("domain", request->domain()));
-      resolver_->Resolve(domain,
-                         answer.With<ports::MxSet>([this, response](const ports::MxSet& mx) {
-                           std::vector<std::string> hosts;
-                           for (const ports::MxHost& host : mx.hosts) hosts.push_back(host.name);
-                           Fill(engine_->providers(), std::move(hosts), response);
-                         }));
+      resolver_->Resolve(
+          domain, [done = answer.With<ports::MxSet>([this, response](const ports::MxSet& mx) {
+            Fill(engine_->providers(), NamesOf(mx), response);
+          })](absl::StatusOr<ports::MxSet> mx) mutable {
+            // To the caller UNAVAILABLE says that the daemon is; here it is the DNS.
+            if (absl::IsUnavailable(mx.status())) {
+              mx = absl::FailedPreconditionError(
+                  absl::StrCat(mx.status().message(), "; try again later"));
+            }
+            done(std::move(mx));
+          });
       return absl::OkStatus();
     }
     std::vector<std::string> hosts;

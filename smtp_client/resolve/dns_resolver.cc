@@ -44,13 +44,17 @@ class DnsResolver::Loop {
         cache_(static_cast<size_t>(options.cached_domains)) {}
 
   ~Loop() {
+    Stop();
+    close(wake_fd_);
+  }
+
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_) {
     {
       base::MutexLock lock(&mu_);
       stopping_ = true;
     }
     Wake();
     if (thread_.joinable()) thread_.join();
-    close(wake_fd_);
   }
 
   void Start() {
@@ -119,18 +123,21 @@ class DnsResolver::Loop {
 };
 
 void DnsResolver::Loop::Post(std::string domain, Done done) {
-  bool full = false;
+  absl::Status refused;
   {
     base::MutexLock lock(&mu_);
-    full = waiting_ >= kMostWaiting;
-    if (!full) {
+    if (stopping_) {
+      refused = Stopping();
+    } else if (waiting_ >= kMostWaiting) {
+      refused = absl::UnavailableError(
+          absl::StrCat(kMostWaiting, " look-ups wait for the DNS; try again later"));
+    } else {
       ++waiting_;
       posted_.push_back({std::move(domain), std::move(done)});
     }
   }
-  if (!full) return Wake();
-  done(absl::UnavailableError(
-      absl::StrCat(kMostWaiting, " look-ups wait for the DNS; try again later")));
+  if (refused.ok()) return Wake();
+  done(refused);
 }
 
 void DnsResolver::Loop::Wake() const {
@@ -307,6 +314,7 @@ absl::StatusOr<std::unique_ptr<DnsResolver>> DnsResolver::Create(
 
 DnsResolver::DnsResolver(std::unique_ptr<Loop> loop) : loop_(std::move(loop)) {}
 DnsResolver::~DnsResolver() = default;
+void DnsResolver::Stop() { loop_->Stop(); }
 
 void DnsResolver::Resolve(absl::string_view domain, Done done) {
   if (const std::string fault = HostNameFault(domain); !fault.empty()) {

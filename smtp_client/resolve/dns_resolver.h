@@ -37,8 +37,11 @@ class DnsResolver final : public ports::MxResolver {
   // As Unbound::Create. `clock`, which outlives it, measures ages and deadlines in real time.
   static absl::StatusOr<std::unique_ptr<DnsResolver>> Create(const base::Clock* clock,
                                                              const DnsResolverOptions& options);
-  // Answers whoever waits with UNAVAILABLE, and joins the thread.
-  ~DnsResolver() override;
+  ~DnsResolver() override;  // Stops it.
+
+  // Answers whoever waits with UNAVAILABLE, and from now on everybody at once. Once it returns, no
+  // `done` is called but by Resolve itself. Not from a `done`.
+  void Stop();
 
   void Resolve(absl::string_view domain,
                absl::AnyInvocable<void(absl::StatusOr<ports::MxSet>)> done) override;

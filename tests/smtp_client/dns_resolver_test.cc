@@ -342,7 +342,7 @@ TEST_F(DnsResolverTest, ThousandsOfDomainsAreEachAskedForOnce) {
       << "from the cache";
 }
 
-TEST_F(DnsResolverTest, AnswersWhoWaitsWhenItGoes) {
+TEST_F(DnsResolverTest, AnswersWhoWaitsWhenItStops) {
   Silence server;
   DnsResolverOptions options;
   options.dns.forwarders = {server.address()};
@@ -350,9 +350,10 @@ TEST_F(DnsResolverTest, AnswersWhoWaitsWhenItGoes) {
   auto begun = Ask("one.example");
   EXPECT_TRUE(server.Asked());
   auto posted = Ask("two.example");
-  resolver_.reset();
+  resolver_->Stop();
   EXPECT_EQ(Shown(begun.get()), "UNAVAILABLE: the daemon is stopping");
   EXPECT_EQ(Shown(posted.get()), "UNAVAILABLE: the daemon is stopping");
+  EXPECT_EQ(Resolve("three.example"), "UNAVAILABLE: the daemon is stopping");
 }
 
 TEST_F(DnsResolverTest, OptionsThatCannotWorkAreNamed) {
