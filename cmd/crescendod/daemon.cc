@@ -107,22 +107,22 @@ absl::Status Daemon::Configure() {
     return absl::InvalidArgumentError(absl::StrCat("providers: ", loaded.status().message()));
   }
   providers_.emplace(*std::move(loaded));
-  std::unique_ptr<ports::MxResolver> dns;
+  std::unique_ptr<smtp::DnsResolver> dns;
   if (settings_.resolver.has_value()) {
     real_clock_ = base::NewRealClock();
     auto created = smtp::DnsResolver::Create(real_clock_.get(), *settings_.resolver);
     if (!created.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("resolver: ", created.status().message()));
+      return absl::InvalidArgumentError(absl::StrCat("resolver: ", created.status().message()));
     }
-    dns_ = created->get();
     dns = *std::move(created);
   } else if (settings_.route_files.empty()) {
     spdlog::warn(
         "the resolver is off and no route file is given, so no domain has a route and nothing can "
         "leave; see --resolver-enabled and --route-file");
   }
+  smtp::DnsResolver* const to_stop = dns.get();
   ASSIGN_OR_RETURN(resolver_, LoadRoutes(settings_.route_files, std::move(dns)));
+  dns_ = to_stop;
   return absl::OkStatus();
 }
 

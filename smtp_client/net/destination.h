@@ -33,8 +33,8 @@ struct AddressRange {
 
 class DestinationGuard {
  public:
-  // Allows the public internet alone, and what is in `allowed`.
-  explicit DestinationGuard(std::vector<AddressRange> allowed = {});
+  DestinationGuard() = default;  // Allows the public internet alone.
+  explicit DestinationGuard(std::vector<AddressRange> allowed);  // And what is in `allowed`.
   // Allows everything.
   static DestinationGuard AllowAll();
 

@@ -96,7 +96,14 @@ absl::Status Configure(ub_ctx* context, const UnboundOptions& options) {
     RETURN_IF_ERROR(Checked(ub_ctx_add_ta_file(context, options.trust_anchor_file.c_str()),
                             options.trust_anchor_file));
   }
-  return Checked(ub_ctx_async(context, /*dothread=*/1), "thread");
+  RETURN_IF_ERROR(Checked(ub_ctx_async(context, /*dothread=*/1), "thread"));
+  // It reads the files when it is first used: let that be now.
+  if (ub_ctx_zone_remove(context, "unused.invalid") == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      options.trust_anchor_file.empty()
+          ? "libunbound does not take these settings"
+          : absl::StrCat("trust_anchor_file: ", options.trust_anchor_file,
+                         " holds no DS or DNSKEY records that libunbound can read"));
 }
 
 }  // namespace

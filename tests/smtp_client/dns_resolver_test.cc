@@ -364,6 +364,9 @@ TEST_F(DnsResolverTest, OptionsThatCannotWorkAreNamed) {
   broken.dns.trust_anchor_file = (folder.path() / "broken").string();
   EXPECT_EQ(DnsResolver::Create(clock_.get(), missing).status().code(),
             absl::StatusCode::kNotFound);
+  EXPECT_THAT(DnsResolver::Create(clock_.get(), broken).status().ToString(),
+              AllOf(StartsWith("INVALID_ARGUMENT: trust_anchor_file: "),
+                    HasSubstr("holds no DS or DNSKEY records")));
   DnsResolverOptions lost;
   lost.dns.use_resolv_conf = true;
   lost.dns.resolv_conf = (folder.path() / "none").string();
