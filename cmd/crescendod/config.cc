@@ -7,9 +7,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "crescendo/config/v1/daemon.pb.h"
 #include "scheduler/base/status_macros.h"
+#include "scheduler/domain/domain_name.h"
 
 namespace crescendo::daemon {
 namespace {
@@ -138,6 +140,81 @@ absl::Status ReadStore(const ConfigReader& reader, store::SqliteOptions* store) 
   return reader.Int("reserve_mib", 0, 65536, &store->reserve_mib);
 }
 
+// Debian's dns-root-data.
+constexpr char kRootAnchor[] = "/usr/share/dns/root.key";
+
+absl::Status ReadServers(const v1::ResolverConfig& config, const ConfigReader& reader,
+                         smtp::UnboundOptions* dns) {
+  for (const std::string& text : config.forwarders()) {
+    auto server = smtp::ParseDnsServer(text);
+    if (!server.ok()) return reader.Bad("forwarders", server.status().message());
+    dns->forwarders.push_back(*std::move(server));
+  }
+  for (const std::string& text : config.stub_zones()) {
+    const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
+    auto zone = NormaliseDomain(parts.first);
+    auto server = smtp::ParseDnsServer(parts.second);
+    if (!zone.ok() || !server.ok()) {
+      return reader.Bad("stub_zones", absl::StrCat("holds \"", text,
+                                                   "\"; write ZONE=SERVER, such as "
+                                                   "corp.example=10.0.0.53:53"));
+    }
+    dns->stubs.push_back({*std::move(zone), *std::move(server)});
+  }
+  if (config.use_resolv_conf() && !dns->forwarders.empty()) {
+    return reader.Bad("use_resolv_conf", "is true and forwarders are given; choose one of them");
+  }
+  dns->use_resolv_conf = config.use_resolv_conf();
+  return absl::OkStatus();
+}
+
+absl::Status ReadResolver(const v1::ResolverConfig& config, const ConfigReader& reader,
+                          const std::string& folder, Settings* settings) {
+  smtp::DnsResolverOptions options;
+  options.seed = settings->options.seed;
+  RETURN_IF_ERROR(ReadServers(config, reader, &options.dns));
+  if (!config.has_dnssec() || config.dnssec()) {
+    std::string& file = options.dns.trust_anchor_file;
+    file = config.trust_anchor_file();
+    if (file.empty()) {
+      file = kRootAnchor;
+    } else if (!reader.FromFlag("trust_anchor_file")) {
+      file = Resolved(file, folder);
+    }
+    const bool wanted = !config.has_enabled() || config.enabled();
+    if (std::error_code error; wanted && !std::filesystem::exists(file, error)) {
+      return reader.Bad("trust_anchor_file",
+                        absl::StrCat("is \"", file,
+                                     "\", which is not there; install dns-root-data, name another "
+                                     "file, or set dnssec to false"));
+    }
+  }
+  RETURN_IF_ERROR(
+      reader.Duration("timeout", absl::Milliseconds(100), absl::Minutes(5), &options.timeout));
+  RETURN_IF_ERROR(
+      reader.Duration("least_ttl", absl::Seconds(1), absl::Hours(1), &options.least_ttl));
+  RETURN_IF_ERROR(reader.Duration("most_ttl", absl::Hours(1), kWeek, &options.most_ttl));
+  RETURN_IF_ERROR(reader.Int("max_queries", 1, 10'000, &options.max_queries));
+  RETURN_IF_ERROR(reader.Int("cached_domains", 100, 10'000'000, &options.cached_domains));
+  settings->resolver = std::move(options);
+  if (config.has_enabled() && !config.enabled()) settings->resolver.reset();
+  return absl::OkStatus();
+}
+
+absl::Status ReadDestinations(const v1::DaemonConfig& config, const ConfigReader& reader,
+                              Settings* settings) {
+  std::vector<smtp::AddressRange> allowed;
+  for (const std::string& text : config.allowed_destinations()) {
+    auto range = smtp::AddressRange::Parse(text);
+    if (!range.ok()) return reader.Bad("allowed_destinations", range.status().message());
+    allowed.push_back(*std::move(range));
+  }
+  settings->destinations = config.allow_private_destinations()
+                               ? smtp::DestinationGuard::AllowAll()
+                               : smtp::DestinationGuard(std::move(allowed));
+  return absl::OkStatus();
+}
+
 absl::Status ReadPaths(const v1::DaemonConfig& config, const ConfigReader& reader,
                        const std::string& folder, Settings* settings) {
   const auto resolved = [&](const std::string& field, const std::string& path) {
@@ -264,7 +341,8 @@ absl::StatusOr<Settings> LoadSettings(const std::string& file,
   RETURN_IF_ERROR(ReadStore(reader.Below("store"), &settings.store));
   RETURN_IF_ERROR(ReadEnums(config, reader, &settings));
   if (config.has_seed()) settings.options.seed = config.seed();
-  settings.allow_private_destinations = config.allow_private_destinations();
+  RETURN_IF_ERROR(ReadResolver(config.resolver(), reader.Below("resolver"), folder, &settings));
+  RETURN_IF_ERROR(ReadDestinations(config, reader, &settings));
   settings.reflection = config.reflection();
   return settings;
 }

@@ -13,6 +13,8 @@
 #include "scheduler/base/clock.h"
 #include "scheduler/core/options.h"
 #include "smtp_client/net/deadlines.h"
+#include "smtp_client/net/destination.h"
+#include "smtp_client/resolve/dns_resolver.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace crescendo::daemon {
@@ -38,7 +40,9 @@ struct Settings {
   store::SqliteOptions store = {.reserve_mib = 128};
   absl::Duration drain_limit = absl::Seconds(30);
   LogLevel log_level = LogLevel::kInfo;
-  bool allow_private_destinations = false;
+  // None: the DNS is not asked. Its seed is that of `options`.
+  std::optional<smtp::DnsResolverOptions> resolver = smtp::DnsResolverOptions();
+  smtp::DestinationGuard destinations;
   bool reflection = false;
 };
 

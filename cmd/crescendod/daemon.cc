@@ -22,6 +22,7 @@
 #include "scheduler/service/server.h"
 #include "smtp_client/delivery/smtp_transport.h"
 #include "smtp_client/message/campaign_composer.h"
+#include "smtp_client/resolve/dns_resolver.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace crescendo::daemon {
@@ -67,11 +68,14 @@ class Daemon {
   explicit Daemon(const Settings& settings) : settings_(settings) {}
   ~Daemon() {
     if (server_ != nullptr) server_->BeginStop();
+    // No call shall wait for the DNS any more.
+    if (dns_ != nullptr) dns_->Stop();
     if (engine_ != nullptr) engine_->Stop(settings_.drain_limit);
     if (server_ != nullptr) server_->Stop(kCallLimit);
     server_ = nullptr;
-    // Before the engine, for it tells the engine of its connections until it is gone.
+    // Both before the engine, which they tell of connections and answers until they are gone.
     transport_ = nullptr;
+    resolver_ = nullptr;
     engine_ = nullptr;
   }
 
@@ -83,7 +87,9 @@ class Daemon {
  private:
   const Settings& settings_;
   std::unique_ptr<base::Clock> clock_;
+  std::unique_ptr<base::Clock> real_clock_;  // Of the resolver: the DNS knows no other time.
   std::optional<providers::ProviderData> providers_;
+  smtp::DnsResolver* dns_ = nullptr;  // Of resolver_. May be null.
   std::unique_ptr<ports::MxResolver> resolver_;
   smtp::CampaignComposer composer_;
   std::unique_ptr<ports::Store> store_;
@@ -101,13 +107,22 @@ absl::Status Daemon::Configure() {
     return absl::InvalidArgumentError(absl::StrCat("providers: ", loaded.status().message()));
   }
   providers_.emplace(*std::move(loaded));
-  if (settings_.route_files.empty()) {
+  std::unique_ptr<smtp::DnsResolver> dns;
+  if (settings_.resolver.has_value()) {
+    real_clock_ = base::NewRealClock();
+    auto created = smtp::DnsResolver::Create(real_clock_.get(), *settings_.resolver);
+    if (!created.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("resolver: ", created.status().message()));
+    }
+    dns = *std::move(created);
+  } else if (settings_.route_files.empty()) {
     spdlog::warn(
-        "no route file is given, so no domain has a route and nothing can leave; see "
-        "--route-file");
+        "the resolver is off and no route file is given, so no domain has a route and nothing can "
+        "leave; see --resolver-enabled and --route-file");
   }
-  ASSIGN_OR_RETURN(resolver_,
-                   LoadRoutes(settings_.route_files, settings_.allow_private_destinations));
+  smtp::DnsResolver* const to_stop = dns.get();
+  ASSIGN_OR_RETURN(resolver_, LoadRoutes(settings_.route_files, std::move(dns)));
+  dns_ = to_stop;
   return absl::OkStatus();
 }
 
@@ -120,6 +135,7 @@ absl::Status Daemon::Start() {
   ASSIGN_OR_RETURN(store_, store::SqliteStore::Open(file.string(), settings_.store));
   smtp::SmtpTransportOptions transport;
   transport.deadlines = settings_.deadlines;
+  transport.destinations = settings_.destinations;
   transport.max_connections = settings_.options.max_connections;
   ASSIGN_OR_RETURN(transport_, smtp::SmtpTransport::Create(transport));
 

@@ -3,13 +3,12 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cmd/crescendod/config_reader.h"
-#include "cmd/crescendod/private_address.h"
 #include "crescendo/config/v1/routes.pb.h"
 #include "scheduler/base/status_macros.h"
+#include "scheduler/domain/domain_name.h"
 #include "scheduler/domain/plan.h"
 #include "smtp_client/delivery/static_routes.h"
 
@@ -18,28 +17,24 @@ namespace {
 
 constexpr char kAnyOther[] = "*";
 
-// "" if `name` is a host name in lower case, or "*".
-std::string NameFault(const std::string& name) {
-  if (name == kAnyOther) return "";
-  if (const std::string fault = HostNameFault(name); !fault.empty()) return fault;
-  if (absl::AsciiStrToLower(name) != name) {
-    return absl::StrCat("is \"", name, "\"; write it in lower case");
-  }
-  return "";
+// The normal name, or "*".
+absl::Status ReadName(const std::string& field, const std::string& given,
+                      const ConfigReader& reader, std::string* name) {
+  name->clear();
+  const std::string fault = given == kAnyOther ? "" : AppendNormalDomain(given, name);
+  if (given == kAnyOther) *name = kAnyOther;
+  return fault.empty() ? absl::OkStatus() : reader.Bad(field, fault);
 }
 
 absl::Status ReadHost(const config::v1::RouteTable::Host& proto, const ConfigReader& reader,
                       ports::MxHost* host) {
-  if (const std::string fault = NameFault(proto.name()); !fault.empty()) {
-    return reader.Bad("name", fault);
-  }
+  RETURN_IF_ERROR(ReadName("name", proto.name(), reader, &host->name));
   if (const std::string fault = IpAddressFault(proto.address()); !fault.empty()) {
     return reader.Bad("address", fault);
   }
   if (proto.port() > 65535) {
     return reader.Bad("port", absl::StrCat("is ", proto.port(), "; it must be 1 to 65535"));
   }
-  host->name = proto.name();
   host->address = proto.address();
   host->port = proto.port() == 0 ? 25 : static_cast<uint16_t>(proto.port());
   return absl::OkStatus();
@@ -47,16 +42,11 @@ absl::Status ReadHost(const config::v1::RouteTable::Host& proto, const ConfigRea
 
 absl::Status ReadDomain(const config::v1::RouteTable::Domain& proto, const ConfigReader& reader,
                         smtp::RouteTable::Domain* domain) {
-  if (const std::string fault = NameFault(proto.domain()); !fault.empty()) {
-    return reader.Bad("domain", fault);
-  }
+  RETURN_IF_ERROR(ReadName("domain", proto.domain(), reader, &domain->domain));
   for (const std::string& mx : proto.mx()) {
-    if (const std::string fault = NameFault(mx); !fault.empty() || mx == kAnyOther) {
-      return reader.Bad("mx", mx == kAnyOther ? "is \"*\"; name the host" : fault);
-    }
+    if (mx == kAnyOther) return reader.Bad("mx", "is \"*\"; name the host");
+    RETURN_IF_ERROR(ReadName("mx", mx, reader, &domain->mx.emplace_back()));
   }
-  domain->domain = proto.domain();
-  domain->mx.assign(proto.mx().begin(), proto.mx().end());
   return absl::OkStatus();
 }
 
@@ -101,47 +91,31 @@ absl::Status AddFile(const std::string& file, Known* known, smtp::RouteTable* ta
 
 class RouteResolver final : public ports::MxResolver {
  public:
-  RouteResolver(smtp::StaticRoutes routes, std::set<std::string> domains, bool allow_private)
-      : routes_(std::move(routes)), domains_(std::move(domains)), allow_private_(allow_private) {}
+  RouteResolver(smtp::StaticRoutes routes, std::set<std::string> domains,
+                std::unique_ptr<ports::MxResolver> dns)
+      : routes_(std::move(routes)), domains_(std::move(domains)), dns_(std::move(dns)) {}
 
   void Resolve(absl::string_view domain,
                absl::AnyInvocable<void(absl::StatusOr<ports::MxSet>)> done) override {
     const std::string name(domain);
-    if (!IsKnown(domains_, name)) {
-      return done(absl::UnavailableError(
-          absl::StrCat("no route for ", name, "; give a route file that lists it")));
-    }
-    routes_.Resolve(domain, [this, &name, &done](absl::StatusOr<ports::MxSet> set) {
-      done(allow_private_ || !set.ok() ? std::move(set) : Public(name, *std::move(set)));
-    });
+    if (IsKnown(domains_, name)) return routes_.Resolve(domain, std::move(done));
+    if (dns_ != nullptr) return dns_->Resolve(domain, std::move(done));
+    done(absl::FailedPreconditionError(
+        absl::StrCat("no route for ", name,
+                     ": the DNS is not asked (resolver.enabled is false) and no route file lists "
+                     "it; add it to one, or enable the resolver")));
   }
 
  private:
-  static absl::StatusOr<ports::MxSet> Public(const std::string& domain, ports::MxSet set) {
-    std::vector<std::string> refused;
-    ports::MxSet allowed;
-    for (ports::MxHost& host : set.hosts) {
-      if (const std::string why = PrivateAddressFault(host.address); !why.empty()) {
-        refused.push_back(absl::StrCat(host.name, " (", host.address, ") is ", why));
-      } else {
-        allowed.hosts.push_back(std::move(host));
-      }
-    }
-    if (!allowed.hosts.empty()) return allowed;
-    return absl::UnavailableError(
-        absl::StrCat("no usable host for ", domain, ": ", absl::StrJoin(refused, ", "),
-                     "; allow_private_destinations would let it through"));
-  }
-
   smtp::StaticRoutes routes_;
   const std::set<std::string> domains_;
-  const bool allow_private_;
+  const std::unique_ptr<ports::MxResolver> dns_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ports::MxResolver>> LoadRoutes(const std::vector<std::string>& files,
-                                                              bool allow_private) {
+absl::StatusOr<std::unique_ptr<ports::MxResolver>> LoadRoutes(
+    const std::vector<std::string>& files, std::unique_ptr<ports::MxResolver> dns) {
   Known known;
   smtp::RouteTable table;
   for (const std::string& file : files) RETURN_IF_ERROR(AddFile(file, &known, &table));
@@ -151,7 +125,7 @@ absl::StatusOr<std::unique_ptr<ports::MxResolver>> LoadRoutes(const std::vector<
         absl::StrCat(absl::StrJoin(files, ", "), ": ", routes.status().message()));
   }
   return std::make_unique<RouteResolver>(*std::move(routes), std::move(known.domains),
-                                         allow_private);
+                                         std::move(dns));
 }
 
 }  // namespace crescendo::daemon

@@ -14,10 +14,9 @@ namespace crescendo::daemon {
 
 // The tables in this order: the first that lists a domain or a host, or has "*", counts.
 //
-// A domain in no table is UNAVAILABLE, with the fix: a list that is not complete must cost nobody
-// his mail. `allow_private` false: hosts at loopback, private or own addresses are left out, for
-// whoever owns a domain says where its mail goes; UNAVAILABLE when none is left.
-absl::StatusOr<std::unique_ptr<ports::MxResolver>> LoadRoutes(const std::vector<std::string>& files,
-                                                              bool allow_private);
+// A domain in no table is asked of `dns`. Without one it is FAILED_PRECONDITION, with the fix: a
+// list that is not complete must cost nobody his mail.
+absl::StatusOr<std::unique_ptr<ports::MxResolver>> LoadRoutes(
+    const std::vector<std::string>& files, std::unique_ptr<ports::MxResolver> dns);
 
 }  // namespace crescendo::daemon

@@ -26,6 +26,7 @@ std::vector<Effect> Shard::Impl::Step(const base::Moment& now, absl::Span<const 
   TurnDays();
   AskForMx();
   Release();
+  RefreshMx();
   CloseIdle();
   return std::exchange(effects_, {});
 }

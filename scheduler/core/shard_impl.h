@@ -79,6 +79,10 @@ class Shard::Impl {
   void AskForMx();
   ProviderIndex ProviderOf(const ports::MxSet& mx);
   void BounceWaiting(DomainState& domain);
+  void Bounce(const DomainState& domain, CampaignKey campaign, DeliveryId delivery,
+              absl::string_view fault);
+  HostIndex HostOf(const ports::MxHost& host);
+  void RefreshMx();
 
   // --- shard_days.cc
   // -------------------------------------------------------------------------------
@@ -117,7 +121,12 @@ class Shard::Impl {
                     std::optional<Pick>* pick = nullptr) const;
   Wait QueueBlocking(const IpState& ip, const LaneBook& lane, std::optional<Pick>* pick) const;
   Wait CampaignBlocking(const CampaignStatus& campaign, ProviderIndex provider) const;
-  bool SiteUsable(SiteIndex site, absl::Time* until) const;
+  // Has it a host that `ip` may connect to now? If not, `until`, if not null, is lowered to when.
+  bool SiteUsable(const IpState& ip, SiteIndex site, absl::Time* until) const;
+  // Every host that an IP of the pool could connect to is one that mail never goes to.
+  bool SiteForbidden(int pool, SiteIndex site) const;
+  // What may not leave by this lane goes where it belongs: it bounces, or another lane has it now.
+  bool Divert(const IpState& ip, const LaneBook& lane, const Pick& pick);
   std::optional<Pick> BestFor(const IpState& ip, const LaneBook& lane) const;
   bool TryClaim(IpState& ip, LaneBook& lane, const Pick& pick);
   void TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick);
@@ -156,7 +165,7 @@ class Shard::Impl {
                          CampaignKey campaign);
   void CountContent(LaneBook& lane, CampaignKey campaign, bool refused, const std::string& text);
   void Accepted(LaneBook& lane, CampaignKey campaign);
-  void HostFailed(const ports::MxHost& host, const std::string& fault);
+  void HostFailed(HostIndex host, const std::string& fault);
   void HostWorks(const ConnectionState& connection);
   void Alert(const LaneBook& lane, const Classification& meaning, const Reply& reply,
              CampaignKey campaign);
@@ -189,9 +198,11 @@ class Shard::Impl {
   absl::flat_hash_map<std::string, ProviderIndex> provider_by_id_;
   std::deque<SiteState> sites_;
   absl::flat_hash_map<std::string, SiteIndex> site_by_key_;
-  absl::flat_hash_map<std::string, HostState> hosts_;
+  std::deque<HostState> hosts_;
+  absl::flat_hash_map<std::string, HostIndex> host_by_key_;
   std::deque<DomainState> domains_;  // By key, which the store gives without large gaps.
   std::vector<DomainKey> to_ask_;
+  mutable std::vector<DomainKey> stale_;  // Met, and known for long: perhaps more than once.
   absl::btree_set<std::pair<absl::Time, DomainKey>> ask_later_;
 
   std::deque<IpState> ips_;

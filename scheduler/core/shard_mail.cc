@@ -8,6 +8,12 @@
 #include "scheduler/core/shard_impl.h"
 
 namespace crescendo::core {
+namespace {
+
+// After no answer, or one that is said to be old soon.
+constexpr absl::Duration kAskAgain = absl::Minutes(5);
+
+}  // namespace
 
 DomainState& Shard::Impl::DomainOf(DomainKey key) {
   const auto index = static_cast<size_t>(key.value());
@@ -45,7 +51,9 @@ void Shard::Impl::Enqueue(const QueuedDelivery& delivery) {
       break;
     case DomainState::Mx::kNoMail:
       domain.waiting.push_back(waiting);
-      BounceWaiting(domain);
+      if (domain.refresh_at > now_.wall) return BounceWaiting(domain);
+      domain.mx = DomainState::Mx::kAsked;
+      to_ask_.push_back(delivery.domain);
       break;
   }
 }
@@ -179,23 +187,35 @@ void Shard::Impl::AskForMx() {
 void Shard::Impl::On(const MxAnswer& answer) {
   DomainState& domain = DomainOf(answer.domain);
   if (!answer.mx.ok() && answer.mx.status().code() != absl::StatusCode::kNotFound) {
+    // Of a domain that is known, the last answer holds until there is another.
     domain.fault = std::string(answer.mx.status().message());
-    ask_later_.emplace(now_.wall + absl::Minutes(5), answer.domain);
+    domain.refresh_at = now_.wall + kAskAgain;
+    if (domain.mx == DomainState::Mx::kAsked) {
+      ask_later_.emplace(domain.refresh_at, answer.domain);
+    }
     return;
   }
+  const absl::Duration lifetime = answer.mx.ok() ? answer.mx->lifetime : absl::InfiniteDuration();
+  domain.refresh_at =
+      now_.wall + std::clamp(lifetime, kAskAgain, std::max(kAskAgain, options_.mx_refresh));
   if (!answer.mx.ok() || answer.mx->hosts.empty()) {
     domain.mx = DomainState::Mx::kNoMail;
     domain.fault = answer.mx.ok() ? "no MX host" : std::string(answer.mx.status().message());
     BounceWaiting(domain);
+    // What is queued bounces when it is met.
+    if (domain.site >= 0) WakeProvider(sites_[domain.site].provider);
     return;
   }
   const std::string key = answer.mx->SiteKey();
   const auto [site, is_new] = site_by_key_.try_emplace(key, static_cast<SiteIndex>(sites_.size()));
-  if (is_new) {
-    sites_.push_back({*answer.mx, ProviderOf(*answer.mx)});
-  } else {
-    sites_[site->second].mx = *answer.mx;
+  if (is_new) sites_.push_back({{}, ProviderOf(*answer.mx), {}});
+  SiteState& state = sites_[site->second];
+  if (domain.site >= 0 && (domain.site != site->second || state.mx.hosts != answer.mx->hosts)) {
+    WakeProvider(sites_[domain.site].provider);
   }
+  state.mx = *answer.mx;
+  state.hosts.clear();
+  for (const ports::MxHost& host : state.mx.hosts) state.hosts.push_back(HostOf(host));
   domain.site = site->second;
   domain.mx = DomainState::Mx::kKnown;
   domain.fault.clear();
@@ -206,6 +226,24 @@ void Shard::Impl::On(const MxAnswer& answer) {
   for (const DomainState::Waiting& one : waiting) {
     if (!IsCancelled(one.campaign)) EnqueueAt(domain, one);
   }
+}
+
+HostIndex Shard::Impl::HostOf(const ports::MxHost& host) {
+  const auto [found, is_new] = host_by_key_.try_emplace(
+      absl::StrCat(host.name, " ", host.address, " ", host.port, host.trusted),
+      static_cast<HostIndex>(hosts_.size()));
+  if (is_new) hosts_.emplace_back();
+  return found->second;
+}
+
+void Shard::Impl::RefreshMx() {
+  for (const DomainKey key : stale_) {
+    DomainState& domain = DomainOf(key);
+    if (domain.refresh_at > now_.wall) continue;
+    domain.refresh_at = absl::InfiniteFuture();
+    effects_.push_back(Resolve{key, domain.name});
+  }
+  stale_.clear();
 }
 
 ProviderIndex Shard::Impl::ProviderOf(const ports::MxSet& mx) {
@@ -229,26 +267,31 @@ ProviderIndex Shard::Impl::ProviderOf(const ports::MxSet& mx) {
 
 void Shard::Impl::BounceWaiting(DomainState& domain) {
   for (const DomainState::Waiting& waiting : domain.waiting) {
-    if (IsCancelled(waiting.campaign)) continue;
-    const DeliveryId id = waiting.candidate.id;
-    ports::EndDelivery end;
-    end.delivery = id;
-    end.state = DeliveryState::kBounced;
-    end.now = now_.wall;
-    Event event = NewEvent(EventType::kBounced, nullptr);
-    event.campaign = campaigns_.at(waiting.campaign).campaign.id;
-    event.delivery = id;
-    event.category = ReplyCategory::kUnknownRecipient;
-    event.text = absl::StrCat("the domain ", domain.name, " takes no mail: ", domain.fault);
-    end.events.push_back(std::move(event));
-    Emit(std::move(end));
-    tried_.erase(id);
+    if (!IsCancelled(waiting.campaign)) {
+      Bounce(domain, waiting.campaign, waiting.candidate.id, domain.fault);
+    }
   }
   domain.waiting = {};
 }
 
 void Shard::Impl::On(const Ended& ended) {
   for (const DeliveryId id : ended.deliveries) tried_.erase(id);
+}
+
+void Shard::Impl::Bounce(const DomainState& domain, CampaignKey campaign, DeliveryId delivery,
+                         absl::string_view fault) {
+  ports::EndDelivery end;
+  end.delivery = delivery;
+  end.state = DeliveryState::kBounced;
+  end.now = now_.wall;
+  Event event = NewEvent(EventType::kBounced, nullptr);
+  event.campaign = campaigns_.at(campaign).campaign.id;
+  event.delivery = delivery;
+  event.category = ReplyCategory::kUnknownRecipient;
+  event.text = absl::StrCat("the domain ", domain.name, " takes no mail: ", fault);
+  end.events.push_back(std::move(event));
+  Emit(std::move(end));
+  tried_.erase(delivery);
 }
 
 void Shard::Impl::On(const SuppressedAddress& suppressed) {

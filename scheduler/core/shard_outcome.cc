@@ -78,6 +78,10 @@ void Shard::Impl::OnClosed(ConnectionState& connection, const ports::TransportEv
       Event alert = NewEvent(EventType::kAlert, &lane);
       alert.text = Cut(event.detail);
       Emit(ports::AppendEvents{{std::move(alert)}});
+    } else if (event.forbidden) {
+      hosts_[connection.host].forbidden = true;
+      hosts_[connection.host].fault = event.detail;
+      WakeProvider(lane.provider);
     } else if (event.reply.code >= 400) {
       const Classification meaning =
           classifier_.Classify(event.reply, providers_[lane.provider].provider.id);
@@ -177,7 +181,7 @@ void Shard::Impl::SettleReply(ConnectionState& connection, const Flight& flight,
     case Disposition::kRetry: {
       if (meaning.scope == ReplyScope::kMxHost ||
           meaning.category == ReplyCategory::kTemporarySystem) {
-        HostState& host = hosts_[connection.host.name];
+        HostState& host = hosts_[connection.host];
         if (++host.failures >= kHostFailures) HostFailed(connection.host, settle.reply);
       }
       const bool own =
@@ -436,11 +440,14 @@ void Shard::Impl::Accepted(LaneBook& lane, CampaignKey campaign) {
 }
 
 void Shard::Impl::HostWorks(const ConnectionState& connection) {
-  if (hosts_.erase(connection.host.name) > 0) WakeProvider(connection.lane->provider);
+  HostState& host = hosts_[connection.host];
+  if (host.failures == 0) return;
+  host = HostState();
+  WakeProvider(connection.lane->provider);
 }
 
-void Shard::Impl::HostFailed(const ports::MxHost& host, const std::string& fault) {
-  HostState& state = hosts_[host.name];
+void Shard::Impl::HostFailed(HostIndex host, const std::string& fault) {
+  HostState& state = hosts_[host];
   state.failures = std::min(state.failures + 1, 30);
   absl::Duration wait = options_.host_backoff_first;
   for (int i = 1; i < state.failures && wait < options_.host_backoff_longest; ++i) wait *= 2;

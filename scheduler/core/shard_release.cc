@@ -8,6 +8,7 @@
 #include <queue>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "scheduler/base/check.h"
 #include "scheduler/base/civil_day.h"
@@ -19,6 +20,11 @@ namespace {
 // Recipients looked at for one whose receiving host is up.
 constexpr int kLookAhead = 256;
 constexpr int kClaimsPerWrite = 500;
+// Recipients that leave a lane in one step without being sent, so that a step stays short.
+constexpr int kDivertedAtOnce = 1000;
+
+// A literal address.
+bool IsIpv6(absl::string_view address) { return absl::StrContains(address, ':'); }
 
 // Reasons for which what has been claimed, but not handed over, goes back.
 bool Revokes(Reason reason) {
@@ -80,6 +86,7 @@ void Shard::Impl::ReleaseIp(IpState& ip) {
   std::vector<Turn> turns;
   for (const ProviderIndex provider : ip.awake) turns.push_back(turn_of(provider));
   std::priority_queue<Turn, std::vector<Turn>, std::greater<Turn>> queue({}, std::move(turns));
+  int diverted = 0;
   while (!queue.empty()) {
     LaneBook& lane = *ip.lanes[queue.top().provider];
     queue.pop();
@@ -89,6 +96,14 @@ void Shard::Impl::ReleaseIp(IpState& ip) {
     if (wait.reason != Reason::kNone) {
       // What other lanes use and queue moves the shares: no alarm tells of that.
       if (wait.reason != Reason::kProviderShare) Sleep(ip, lane, wait.until);
+      continue;
+    }
+    if (Divert(ip, lane, *pick)) {
+      if (++diverted < kDivertedAtOnce) {
+        queue.push(turn_of(lane.provider));
+      } else {
+        WakeAfter(now_.steady + absl::Milliseconds(1));  // The lane stays awake.
+      }
       continue;
     }
     if (!TryClaim(ip, lane, *pick)) {
@@ -221,9 +236,13 @@ Wait Shard::Impl::QueueBlocking(const IpState& ip, const LaneBook& lane,
       // The campaign may send: it is the receiving hosts that are down.
       absl::Time until = absl::InfiniteFuture();
       for (SiteIndex site = 0; site < static_cast<int>(sites_.size()); ++site) {
-        if (sites_[site].provider == lane.provider) SiteUsable(site, &until);
+        if (sites_[site].provider == lane.provider) SiteUsable(ip, site, &until);
       }
-      return {Reason::kHostBackoff, until, ""};
+      if (until != absl::InfiniteFuture()) return {Reason::kHostBackoff, until, ""};
+      // They may have one when they are asked for again.
+      return {Reason::kHostBackoff, now_.wall + options_.mx_refresh,
+              absl::StrCat("no host there has an ", IsIpv6(ip.ip.address) ? "IPv6" : "IPv4",
+                           " address, which is all that ", ip.ip.address, " can reach")};
     }
     if (wait.reason == Reason::kCampaignPaused || one.until < wait.until) wait = one;
   }
@@ -258,17 +277,52 @@ Wait Shard::Impl::CampaignBlocking(const CampaignStatus& campaign, ProviderIndex
   return {};
 }
 
-bool Shard::Impl::SiteUsable(SiteIndex site, absl::Time* until) const {
-  bool usable = false;
-  for (const ports::MxHost& host : sites_[site].mx.hosts) {
-    const auto state = hosts_.find(host.name);
-    if (state == hosts_.end() || state->second.backoff_until <= now_.wall) {
-      usable = true;
-    } else if (until != nullptr) {
-      *until = std::min(*until, state->second.backoff_until);
-    }
+bool Shard::Impl::SiteUsable(const IpState& ip, SiteIndex site, absl::Time* until) const {
+  const SiteState& state = sites_[site];
+  for (size_t i = 0; i < state.hosts.size(); ++i) {
+    const HostState& host = hosts_[state.hosts[i]];
+    if (host.forbidden || IsIpv6(state.mx.hosts[i].address) != IsIpv6(ip.ip.address)) continue;
+    if (host.backoff_until <= now_.wall) return true;
+    if (until != nullptr) *until = std::min(*until, host.backoff_until);
   }
-  return usable;
+  return false;
+}
+
+bool Shard::Impl::SiteForbidden(int pool, SiteIndex site) const {
+  const SiteState& state = sites_[site];
+  bool forbidden = false;
+  for (size_t i = 0; i < state.hosts.size(); ++i) {
+    forbidden = forbidden || hosts_[state.hosts[i]].forbidden;
+    if (hosts_[state.hosts[i]].forbidden) continue;
+    const bool reachable = std::any_of(ips_.begin(), ips_.end(), [&](const IpState& ip) {
+      return ip.pool == pool && IsIpv6(ip.ip.address) == IsIpv6(state.mx.hosts[i].address);
+    });
+    if (reachable) return false;
+  }
+  return forbidden;
+}
+
+bool Shard::Impl::Divert(const IpState& ip, const LaneBook& lane, const Pick& pick) {
+  const DomainKey key = pick.ranked.candidate.domain;
+  const DomainState& domain = domains_[static_cast<size_t>(key.value())];
+  const bool takes_none = domain.mx == DomainState::Mx::kNoMail;
+  const bool forbidden = !SiteUsable(ip, pick.site, nullptr) && SiteForbidden(ip.pool, pick.site);
+  const bool moved = sites_[pick.site].provider != lane.provider;
+  if (!takes_none && !forbidden && !moved) return false;
+  const RecipientQueue::Ranked ranked = pick.ranked;
+  pick.queue->Remove(ranked);
+  if (takes_none) {
+    Bounce(domain, ranked.campaign, ranked.candidate.id, domain.fault);
+  } else if (forbidden) {
+    const HostIndex host = *std::find_if(
+        sites_[pick.site].hosts.begin(), sites_[pick.site].hosts.end(),
+        [&](HostIndex index) { return hosts_[index].forbidden; });
+    Bounce(domain, ranked.campaign, ranked.candidate.id, hosts_[host].fault);
+  } else {
+    EnqueueAt(domain, {ranked.campaign, ranked.candidate, absl::InfinitePast()});
+    WakeAfter(now_.steady + absl::Milliseconds(1));  // That lane may have had its turn.
+  }
+  return true;
 }
 
 std::optional<Shard::Impl::Pick> Shard::Impl::BestFor(const IpState& ip,
@@ -281,8 +335,11 @@ std::optional<Shard::Impl::Pick> Shard::Impl::BestFor(const IpState& ip,
     int looked = 0;
     queue.VisitBest(open, [&](const RecipientQueue::Ranked& ranked) {
       if (best.has_value() && !(ranked.candidate < best->ranked.candidate)) return false;
-      const SiteIndex site = domains_[static_cast<size_t>(ranked.candidate.domain.value())].site;
-      if (site >= 0 && SiteUsable(site, nullptr)) {
+      const DomainState& domain = domains_[static_cast<size_t>(ranked.candidate.domain.value())];
+      if (domain.refresh_at <= now_.wall) stale_.push_back(ranked.candidate.domain);
+      const SiteIndex site = domain.site;
+      if (site >= 0 && (SiteUsable(ip, site, nullptr) || SiteForbidden(ip.pool, site) ||
+                        domain.mx == DomainState::Mx::kNoMail)) {
         best = Pick{&queue, ranked, site};
         return false;
       }
@@ -469,26 +526,27 @@ bool Shard::Impl::EnsureConnection(LaneBook& lane, SiteIndex site) {
     starved_ = true;
     return false;
   }
-  const ports::MxHost* host = nullptr;
-  for (const ports::MxHost& candidate : sites_[site].mx.hosts) {
-    const auto state = hosts_.find(candidate.name);
-    if (state == hosts_.end() || state->second.backoff_until <= now_.wall) {
-      host = &candidate;
+  const SiteState& state = sites_[site];
+  const EgressIp& ip = ips_[lane.ip].ip;
+  size_t first = 0;
+  for (; first < state.hosts.size(); ++first) {
+    const HostState& host = hosts_[state.hosts[first]];
+    if (!host.forbidden && host.backoff_until <= now_.wall &&
+        IsIpv6(state.mx.hosts[first].address) == IsIpv6(ip.address)) {
       break;
     }
   }
-  if (host == nullptr) return false;
+  if (first == state.hosts.size()) return false;
   ConnectionState connection;
   connection.id = ConnectionId(++last_connection_);
   connection.lane = &lane;
   connection.site = site;
-  connection.host = *host;
-  const EgressIp& ip = ips_[lane.ip].ip;
+  connection.host = state.hosts[first];
   ports::OpenConnection open;
   open.connection = connection.id;
   open.source_address = ip.address;
   open.ehlo_name = ip.ehlo_name;
-  open.host = *host;
+  open.host = state.mx.hosts[first];
   open.tls = providers_[lane.provider].provider.tls;
   const ConnectionId id = connection.id;
   lane.connections.push_back(&connections_.emplace(id, std::move(connection)).first->second);

@@ -32,6 +32,7 @@ namespace crescendo::core {
 // Positions in Shard::Impl's vectors; a provider's and a site's never change.
 using ProviderIndex = int;
 using SiteIndex = int;
+using HostIndex = int;
 
 // A provider of the catalog, or one made for an MX set that none of them matches.
 struct ProviderState {
@@ -39,22 +40,26 @@ struct ProviderState {
   TokenBucket bucket;  // All our IPs together.
 };
 
+// One address of a host.
+struct HostState {
+  int failures = 0;        // In a row.
+  bool forbidden = false;  // The transport never connects to it.
+  absl::Time backoff_until = absl::InfinitePast();
+  std::string fault;
+};
+
 // A set of MX hosts. Domains with the same set share connections.
 struct SiteState {
   ports::MxSet mx;
   ProviderIndex provider = 0;
-};
-
-struct HostState {
-  int failures = 0;  // In a row.
-  absl::Time backoff_until = absl::InfinitePast();
-  std::string fault;
+  std::vector<HostIndex> hosts;  // As mx.hosts.
 };
 
 struct DomainState {
   std::string name;
   enum class Mx { kUnknown, kAsked, kKnown, kNoMail } mx = Mx::kUnknown;
   SiteIndex site = -1;
+  absl::Time refresh_at = absl::InfiniteFuture();  // Known: ask again when mail is there.
   std::string fault;
   // Recipients that wait for the MX hosts to be known. Of a pinned IP and attempts, `Tried` knows.
   struct Waiting {
@@ -173,7 +178,7 @@ struct ConnectionState {
   ConnectionId id;
   LaneBook* lane = nullptr;
   SiteIndex site = 0;
-  ports::MxHost host;
+  HostIndex host = 0;
   enum class State { kOpening, kIdle, kBusy, kClosing } state = State::kOpening;
   int sent = 0;
   absl::Time idle_since;

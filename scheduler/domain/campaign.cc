@@ -1,11 +1,11 @@
 #include "scheduler/domain/campaign.h"
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "scheduler/base/check.h"
 #include "scheduler/base/status_macros.h"
+#include "scheduler/domain/domain_name.h"
 #include "scheduler/domain/plan.h"
 
 namespace crescendo {
@@ -116,7 +116,9 @@ bool IsFinal(DeliveryState state) {
 }
 
 std::string Campaign::sending_domain() const {
-  return absl::AsciiStrToLower(DomainOf(from_address));
+  // A record of an older version may hold a name that is refused today.
+  return NormaliseDomain(DomainOf(from_address))
+      .value_or(absl::AsciiStrToLower(DomainOf(from_address)));
 }
 
 absl::Status ValidateCampaign(const Campaign& campaign) {
@@ -146,8 +148,7 @@ absl::Status ValidateCampaign(const Campaign& campaign) {
 
 absl::StatusOr<std::string> NormaliseAddress(absl::string_view address) {
   const auto bad = [&](absl::string_view fault) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("address \"", absl::CHexEscape(address.substr(0, 80)), "\" ", fault));
+    return absl::InvalidArgumentError(absl::StrCat("address ", QuotedText(address), " ", fault));
   };
   if (address.size() > 320)
     return bad(absl::StrCat("is ", address.size(), " octets long; at most 320"));
@@ -155,11 +156,14 @@ absl::StatusOr<std::string> NormaliseAddress(absl::string_view address) {
   if (at == absl::string_view::npos) return bad("has no @");
   if (const std::string fault = LocalPartFault(address.substr(0, at)); !fault.empty())
     return bad(fault);
-  const std::string domain = absl::AsciiStrToLower(address.substr(at + 1));
-  if (const std::string fault = HostNameFault(domain); !fault.empty()) {
+  std::string normal;
+  normal.reserve(address.size());
+  normal.append(address.data(), at + 1);
+  if (const std::string fault = AppendNormalDomain(address.substr(at + 1), &normal);
+      !fault.empty()) {
     return bad(absl::StrCat("has a domain that ", fault));
   }
-  return absl::StrCat(address.substr(0, at), "@", domain);
+  return normal;
 }
 
 absl::string_view DomainOf(absl::string_view address) {

@@ -47,7 +47,7 @@ struct Campaign {
   absl::Time create_time;
   int64_t revision = 0;
 
-  std::string sending_domain() const;  // Lower case.
+  std::string sending_domain() const;  // Normal (domain_name.h).
 };
 absl::Status ValidateCampaign(const Campaign& campaign);
 
@@ -69,8 +69,8 @@ struct Recipient {
   std::vector<std::pair<std::string, std::string>> variables;  // For {{name}}. At most 64.
 };
 
-// The comparable form: local part as it is, domain in lower case. INVALID_ARGUMENT names the fault:
-// CR, LF, NUL, spaces, no @, local part > 64 or domain > 255 octets, a broken domain name.
+// The comparable form: local part as it is, domain normal (domain_name.h). INVALID_ARGUMENT names
+// the fault: CR, LF, NUL, spaces, no @, local part > 64 octets, a broken domain name.
 absl::StatusOr<std::string> NormaliseAddress(absl::string_view address);
 // The part behind the last @. REQUIRES: `address` is normalised.
 absl::string_view DomainOf(absl::string_view address);

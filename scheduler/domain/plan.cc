@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "scheduler/base/civil_day.h"
 #include "scheduler/base/status_macros.h"
+#include "scheduler/domain/domain_name.h"
 
 namespace crescendo {
 namespace {
@@ -178,8 +179,8 @@ std::string HostNameFault(absl::string_view text) {
                         return absl::ascii_isalnum(c) || c == '-' || c == '_';
                       });
     if (!good) {
-      return absl::StrCat("is \"", absl::CHexEscape(text.substr(0, 80)),
-                          "\", not a host name: labels of letters, digits and -, parted by dots");
+      return absl::StrCat("is ", QuotedText(text),
+                          ", not a host name: labels of letters, digits and -, parted by dots");
     }
   }
   return "";

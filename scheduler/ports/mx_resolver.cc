@@ -10,6 +10,7 @@ std::string MxSet::SiteKey() const {
   std::vector<std::string> names;
   for (const MxHost& host : hosts) names.push_back(host.name);
   std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return absl::StrJoin(names, " ");
 }
 

@@ -71,6 +71,9 @@ struct TransportEvent {
   // kClosed: true when the failure was on our side (bind, file descriptors): never feeds a
   // throttle.
   bool local_failure = false;
+  // kClosed: mail never goes to that address (loopback, private …), so nothing was tried; `detail`
+  // says what it is. It stays so.
+  bool forbidden = false;
   bool tls = false;  // kOpened: the session is encrypted.
 };
 

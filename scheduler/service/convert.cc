@@ -1,6 +1,7 @@
 #include "scheduler/service/convert.h"
 
 #include "scheduler/base/status_macros.h"
+#include "scheduler/domain/domain_name.h"
 #include "scheduler/service/names.h"
 
 namespace crescendo::service {
@@ -36,7 +37,7 @@ EgressIp EgressIpFrom(const std::string& id, const v1::EgressIp& proto) {
   EgressIp ip;
   ip.id = EgressIpId(id);
   ip.address = proto.address();
-  ip.ehlo_name = proto.ehlo_name();
+  ip.ehlo_name = NormalOrGiven(NormaliseDomain(proto.ehlo_name()), proto.ehlo_name());
   return ip;
 }
 

@@ -40,6 +40,13 @@
 
 namespace crescendo::service {
 
+// What the domain made of a name or an address; or what was given, whose fault the validation of
+// the whole record will tell with its field.
+inline std::string NormalOrGiven(const absl::StatusOr<std::string>& normal,
+                                 const std::string& given) {
+  return normal.ok() ? *normal : given;
+}
+
 // --- Enumerations: the same words on both sides
 
 // The value called `name`; 0 (unspecified) if there is none.

@@ -19,6 +19,10 @@ absl::StatusOr<absl::Duration> LifetimeFrom(const v1::Campaign& proto) {
   return DurationFrom("campaign.lifetime", proto.lifetime());
 }
 
+std::string AddressFrom(const std::string& given) {
+  return NormalOrGiven(NormaliseAddress(given), given);
+}
+
 absl::StatusOr<int64_t> SignalCount(absl::string_view field, int64_t count) {
   if (count < 0 || count > kMostSignals) {
     return Fault(field, absl::StrCat("is ", count, "; it must be 0 to ", kMostSignals));
@@ -97,8 +101,8 @@ absl::StatusOr<Campaign> CampaignFrom(const std::string& id, const v1::Campaign&
   campaign.id = CampaignId(id);
   ASSIGN_OR_RETURN(campaign.pool, ParsePool("campaign.pool", proto.pool()));
   campaign.from_name = proto.from_name();
-  campaign.from_address = proto.from_address();
-  campaign.return_path = proto.return_path();
+  campaign.from_address = AddressFrom(proto.from_address());
+  campaign.return_path = AddressFrom(proto.return_path());
   campaign.subject = proto.subject();
   campaign.text_body = proto.text_body();
   campaign.html_body = proto.html_body();
@@ -130,8 +134,8 @@ absl::StatusOr<Campaign> Merged(Campaign campaign, const v1::Campaign& proto,
     ASSIGN_OR_RETURN(campaign.pool, ParsePool("campaign.pool", proto.pool()));
   }
   if (mask.Has("from_name")) campaign.from_name = proto.from_name();
-  if (mask.Has("from_address")) campaign.from_address = proto.from_address();
-  if (mask.Has("return_path")) campaign.return_path = proto.return_path();
+  if (mask.Has("from_address")) campaign.from_address = AddressFrom(proto.from_address());
+  if (mask.Has("return_path")) campaign.return_path = AddressFrom(proto.return_path());
   if (mask.Has("subject")) campaign.subject = proto.subject();
   if (mask.Has("text_body")) campaign.text_body = proto.text_body();
   if (mask.Has("html_body")) campaign.html_body = proto.html_body();

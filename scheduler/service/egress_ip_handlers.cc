@@ -69,7 +69,9 @@ grpc::ServerUnaryReactor* EgressIpHandlers::UpdateEgressIp(grpc::CallbackServerC
       engine_->GetEgressIp(id, std::move(done));
     };
     edit->merge = [request, mask](EgressIp ip) -> absl::StatusOr<EgressIp> {
-      if (mask.Has("ehlo_name")) ip.ehlo_name = request->egress_ip().ehlo_name();
+      if (mask.Has("ehlo_name")) {
+        ip.ehlo_name = EgressIpFrom(ip.id.text(), request->egress_ip()).ehlo_name;
+      }
       return ip;
     };
     edit->put = [this, who](EgressIp ip, engine::Done<EgressIp> done) {

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/strip.h"
 #include "scheduler/base/status_macros.h"
+#include "scheduler/domain/domain_name.h"
 #include "scheduler/service/convert.h"
 #include "scheduler/service/names.h"
 #include "scheduler/service/paging.h"
@@ -17,11 +17,23 @@ namespace {
 
 constexpr int kMostHosts = 100;
 
-// Lower case, without the trailing dot that an MX record may have.
+// Normal, without the trailing dot that an MX record may have.
 absl::StatusOr<std::string> HostFrom(absl::string_view field, absl::string_view text) {
-  std::string host = absl::AsciiStrToLower(absl::StripSuffix(text, "."));
-  if (const std::string fault = HostNameFault(host); !fault.empty()) return Fault(field, fault);
+  std::string host;
+  const std::string fault = AppendNormalDomain(absl::StripSuffix(text, "."), &host);
+  if (!fault.empty()) return Fault(field, fault);
   return host;
+}
+
+// Each once, in the order they would be tried.
+std::vector<std::string> NamesOf(const ports::MxSet& mx) {
+  std::vector<std::string> names;
+  for (const ports::MxHost& host : mx.hosts) {
+    if (std::find(names.begin(), names.end(), host.name) == names.end()) {
+      names.push_back(host.name);
+    }
+  }
+  return names;
 }
 
 void Fill(const ProviderCatalog& catalog, std::vector<std::string> hosts,
@@ -81,12 +93,17 @@ grpc::ServerUnaryReactor* ProviderHandlers::FindProvider(grpc::CallbackServerCon
     }
     if (!request->domain().empty()) {
       ASSIGN_OR_RETURN(const std::string domain, HostFrom("domain", request->domain()));
-      resolver_->Resolve(domain,
-                         answer.With<ports::MxSet>([this, response](const ports::MxSet& mx) {
-                           std::vector<std::string> hosts;
-                           for (const ports::MxHost& host : mx.hosts) hosts.push_back(host.name);
-                           Fill(engine_->providers(), std::move(hosts), response);
-                         }));
+      resolver_->Resolve(
+          domain, [done = answer.With<ports::MxSet>([this, response](const ports::MxSet& mx) {
+            Fill(engine_->providers(), NamesOf(mx), response);
+          })](absl::StatusOr<ports::MxSet> mx) mutable {
+            // To the caller UNAVAILABLE says that the daemon is; here it is the DNS.
+            if (absl::IsUnavailable(mx.status())) {
+              mx = absl::FailedPreconditionError(
+                  absl::StrCat(mx.status().message(), "; try again later"));
+            }
+            done(std::move(mx));
+          });
       return absl::OkStatus();
     }
     std::vector<std::string> hosts;

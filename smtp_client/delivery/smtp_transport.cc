@@ -84,7 +84,9 @@ class SmtpTransport::Loop {
   };
 
   void OnEvent(ConnectionId id, DialogueEvent event);
-  void RefuseOpen(ConnectionId id, std::string detail);
+  // "" if `host` may be connected to; else why not.
+  std::string Forbidden(const ports::MxHost& host) const;
+  void RefuseOpen(ConnectionId id, std::string detail, bool forbidden);
 
   const SmtpTransportOptions options_;
   const std::unique_ptr<TlsClient> tls_;
@@ -99,8 +101,11 @@ class SmtpTransport::Loop {
 void SmtpTransport::Loop::Open(ports::OpenConnection request) {
   const ConnectionId id = request.connection;
   if (held_.size() >= static_cast<size_t>(options_.max_connections)) {
-    return RefuseOpen(id,
-                      absl::StrCat("all ", options_.max_connections, " connections are in use"));
+    return RefuseOpen(id, absl::StrCat("all ", options_.max_connections, " connections are in use"),
+                      /*forbidden=*/false);
+  }
+  if (std::string fault = Forbidden(request.host); !fault.empty()) {
+    return RefuseOpen(id, std::move(fault), /*forbidden=*/true);
   }
   auto connection = std::make_shared<Connection>(
       io_, *tls_, options_.deadlines, options_.transcript_bytes, PeerOf(std::move(request)),
@@ -110,12 +115,24 @@ void SmtpTransport::Loop::Open(ports::OpenConnection request) {
   connection->Start();
 }
 
-void SmtpTransport::Loop::RefuseOpen(ConnectionId id, std::string detail) {
+std::string SmtpTransport::Loop::Forbidden(const ports::MxHost& host) const {
+  if (host.trusted) return "";
+  asio::error_code error;
+  const asio::ip::address address = asio::ip::make_address(host.address, error);
+  if (error) return "";  // The connection will say so.
+  const std::string fault = options_.destinations.Fault(address);
+  if (fault.empty()) return "";
+  return absl::StrCat(host.name, " [", host.address, "] is ", fault,
+                      ", where mail does not go unless allowed_destinations lists it");
+}
+
+void SmtpTransport::Loop::RefuseOpen(ConnectionId id, std::string detail, bool forbidden) {
   TransportEvent event;
   event.kind = TransportEvent::Kind::kClosed;
   event.connection = id;
   event.detail = std::move(detail);
-  event.local_failure = true;
+  event.local_failure = !forbidden;
+  event.forbidden = forbidden;
   listener_(std::move(event));
 }
 

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "scheduler/ports/transport.h"
 #include "smtp_client/net/deadlines.h"
+#include "smtp_client/net/destination.h"
 
 namespace crescendo::smtp {
 
@@ -25,6 +26,7 @@ struct SmtpTransportOptions {
   size_t transcripts = 1000;       // Deliveries whose dialogue is kept.
   size_t transcript_bytes = 4096;  // Of each.
   std::string ca_file;             // For TlsPolicy::kVerified. "": the system's.
+  DestinationGuard destinations;   // Hosts that are not `trusted` must pass it.
 };
 
 class SmtpTransport final : public ports::Transport {

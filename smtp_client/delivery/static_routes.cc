@@ -45,6 +45,7 @@ absl::StatusOr<ports::MxSet> HostsOf(const RouteTable::Domain& domain, const Hos
     }
     set.hosts.push_back(found->second);
     set.hosts.back().name = name;
+    set.hosts.back().trusted = true;  // The operator wrote it.
   }
   return set;
 }
@@ -69,8 +70,8 @@ void StaticRoutes::Resolve(absl::string_view domain,
   auto found = domains_.find(std::string(domain));
   if (found == domains_.end()) found = domains_.find(kAnyOther);
   if (found == domains_.end()) {
-    return done(
-        absl::UnavailableError(absl::StrCat("no route for ", domain, "; add it to a route file")));
+    return done(absl::FailedPreconditionError(
+        absl::StrCat("no route for ", domain, "; add it to a route file")));
   }
   if (found->second.hosts.empty()) {
     return done(absl::NotFoundError(absl::StrCat(domain, " takes no mail (null MX)")));

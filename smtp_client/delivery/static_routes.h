@@ -1,5 +1,7 @@
 // static_routes.h: where mail goes, by a table instead of the DNS. For relays, tests and sandboxes.
 //
+// Its hosts are `trusted`: the operator named them, so they may be private or on loopback.
+//
 // Threads  immutable after construction: safe from any thread.
 #pragma once
 
@@ -29,7 +31,7 @@ class StaticRoutes final : public ports::MxResolver {
   // MX that has no host entry.
   static absl::StatusOr<StaticRoutes> Create(const RouteTable& table);
 
-  // Answers before it returns. NOT_FOUND for a domain that takes no mail; UNAVAILABLE for
+  // Answers before it returns. NOT_FOUND for a domain that takes no mail; FAILED_PRECONDITION for
   // one that is not in the table: it may be added.
   void Resolve(absl::string_view domain,
                absl::AnyInvocable<void(absl::StatusOr<ports::MxSet>)> done) override;

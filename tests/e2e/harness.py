@@ -134,7 +134,7 @@ class Rig:
             data_dir: "data"
             listen: "{listen.replace('unix:', f'unix:{self.folder}/')}"
             route_files: "routes.textproto"
-            allow_private_destinations: true
+            resolver {{ enabled: false }}
             {text}""")
 
     def daemon(self):

@@ -30,6 +30,19 @@ class StartTest(harness.RigTest):
                 ("another address than loopback", '\nlisten: "0.0.0.0:7070"',
                  'crescendo.textproto:2: listen is "0.0.0.0:7070", which is not loopback'),
                 ("no port", 'listen: "localhost"', "write 127.0.0.1:7070"),
+                ("a resolver that is none", 'resolver { forwarders: "dns.example" }',
+                 'crescendo.textproto:1: resolver.forwarders is "dns.example"; write an address'),
+                ("a zone without its server", '\nresolver {\nstub_zones: "corp.example" }',
+                 'crescendo.textproto:3: resolver.stub_zones holds "corp.example"; write ZONE=SERVER'),
+                ("two sources of forwarders",
+                 'resolver { forwarders: "192.0.2.53" use_resolv_conf: true }',
+                 "resolver.use_resolv_conf is true and forwarders are given; choose one of them"),
+                ("a lost trust anchor", 'resolver { trust_anchor_file: "none.key" }',
+                 "none.key\", which is not there; install dns-root-data, name another file"),
+                ("a broken trust anchor", 'resolver { trust_anchor_file: "crescendo.textproto" }',
+                 "crescendo.textproto holds no DS or DNSKEY records that libunbound can read"),
+                ("a range with too many bits", 'allowed_destinations: "10.0.0.1/8"',
+                 'allowed_destinations is "10.0.0.1/8", which has bits set behind the first 8'),
                 ("a clock without an epoch", "clock { scale: 10 }", "without epoch_time")]:
             with self.subTest(name):
                 self.rig.write("crescendo.textproto", text)
@@ -45,7 +58,12 @@ class StartTest(harness.RigTest):
 
     def test_a_broken_route_table_is_named_with_its_line(self):
         for text, wanted in [("hosts { name: 'mx.example' address: 'here' }", "routes.textproto:1:"),
-                             ("\nrouts {}", "routes.textproto:2:")]:
+                             ("\nrouts {}", "routes.textproto:2:"),
+                             ("domains { domain: 'a..example' }", "routes.textproto:1:"),
+                             ("domains { domain: 'Bücher.example' }\n"
+                              "domains { domain: 'XN--BCHER-KVA.example' }",
+                              'routes.textproto:2: domains[1].domain "xn--bcher-kva.example" is '
+                              'listed twice')]:
             with self.subTest(text):
                 self.rig.write("routes.textproto", text)
                 self.assertIn(wanted, self.refused(2))

@@ -130,6 +130,29 @@ TEST_F(ImportTest, UpdateScoresReRanksWhoIsThereAndAddsTheRest) {
       << "the same chunk means something else without it";
 }
 
+TEST_F(ImportTest, BothSpellingsOfADomainAreOneAddress) {
+  const auto suppressed =
+      Ask(&Suppressions::CreateSuppression, "suppression { address: 'cai@XN--BCHER-KVA.test' }");
+  ASSERT_TRUE(suppressed.ok()) << suppressed.status();
+  EXPECT_EQ(suppressed->name(), "suppressions/cai@xn--bcher-kva.test");
+  EXPECT_TRUE(Ask(&Suppressions::GetSuppression, "name: 'suppressions/cai@bücher.test'").ok());
+
+  const auto answer = SendOne(Chunk(1, {"ann@Bücher.test", "ann@xn--bcher-kva.test",
+                                        "ann@BÜCHER。test", "Ann@bücher.test", "cai@bücher.test"}));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->added(), 2) << "the local part's case is the receiver's business";
+  EXPECT_EQ(answer->duplicates(), 2);
+  EXPECT_EQ(answer->suppressed(), 1);
+
+  for (const char* spelling : {"ann@bücher.test", "ann@XN--bcher-KVA.test"}) {
+    const auto found = Ask(&Deliveries::ListDeliveries,
+                           absl::StrCat("parent: 'campaigns/-' address: '", spelling, "'"));
+    ASSERT_TRUE(found.ok()) << found.status();
+    ASSERT_THAT(found->deliveries(), SizeIs(1)) << spelling;
+    EXPECT_EQ(found->deliveries(0).address(), "ann@xn--bcher-kva.test");
+  }
+}
+
 TEST_F(ImportTest, AnAcknowledgedChunkSentAgainAddsNobody) {
   const Request chunk = Chunk(1, {"a@x.test", "b@x.test"});
   ASSERT_TRUE(SendOne(chunk).ok());

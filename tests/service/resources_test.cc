@@ -108,6 +108,13 @@ TEST_F(ResourcesTest, CampaignsAndDeliveries) {
   EXPECT_EQ(draft->counts().queued(), 2);
   EXPECT_EQ(draft->lifetime().seconds(), 72 * 3600);
   EXPECT_EQ(draft->text_body(), "Hello");
+  const auto senders = Ask(&Campaigns::UpdateCampaign,
+                           "campaign { name: 'campaigns/spring' from_address: 'News@Bücher.test' "
+                           "return_path: 'b@BÜCHER.test' } "
+                           "update_mask { paths: ['from_address', 'return_path'] }");
+  ASSERT_TRUE(senders.ok()) << senders.status();
+  EXPECT_EQ(senders->from_address(), "News@xn--bcher-kva.test");
+  EXPECT_EQ(senders->return_path(), "b@xn--bcher-kva.test");
   const auto list = Ask(&Campaigns::ListCampaigns, "");
   ASSERT_THAT(list->campaigns(), SizeIs(1));
   EXPECT_EQ(list->campaigns(0).counts().total(), 2);

@@ -145,7 +145,7 @@ TEST(SmtpTransport, HearsARefusalInTheMiddleOfAMessage) {
 TEST(SmtpTransport, KeepsADeadlineForEachStep) {
   struct Case {
     const char* name;
-    absl::Duration smtp::Deadlines::* limit;
+    absl::Duration smtp::Deadlines::*limit;
     SmtpScript script;
     std::vector<const char*> want;
   };
@@ -418,6 +418,51 @@ TEST(SmtpTransport, FailsOnBytesAfterTheReplyToStartTls) {
   smtp.Open(server.port());
   EXPECT_EQ(Describe(smtp.Next()), "closed: bytes after the reply to STARTTLS: injected?");
   EXPECT_EQ(server.clients().size(), 1u);
+}
+
+TEST(SmtpTransport, ConnectsToNothingPrivateThatTheDnsNames) {
+  SmtpScriptServer server({Greeting({}) + kGoodbye, Greeting({}) + kGoodbye});
+  struct Case {
+    const char* name;
+    const char* address;
+    bool trusted;
+    bool allowed;
+    const char* fault;  // "": it opens.
+  };
+  int64_t id = 0;
+  for (const Case& c : {
+           Case{"named by the DNS", "127.0.0.1", false, false,
+                "mx.test [127.0.0.1] is loopback, where mail does not go unless "
+                "allowed_destinations lists it"},
+           Case{"in another spelling", "::ffff:127.0.0.1", false, false,
+                "mx.test [::ffff:127.0.0.1] is an IPv4 address inside IPv6 (mapped), where mail "
+                "does "
+                "not go unless allowed_destinations lists it"},
+           Case{"as no host", "0.0.0.0", false, false,
+                "mx.test [0.0.0.0] is no host's address, where mail does not go unless "
+                "allowed_destinations lists it"},
+           Case{"of a route file", "127.0.0.1", true, false, ""},
+           Case{"allowed", "127.0.0.1", false, true, ""},
+       }) {
+    SCOPED_TRACE(c.name);
+    smtp::SmtpTransportOptions options = SmtpHarness::FastOptions();
+    if (c.allowed) {
+      options.destinations =
+          smtp::DestinationGuard({smtp::AddressRange::Parse("127.0.0.0/8").value()});
+    }
+    SmtpHarness harness(options);
+    ports::OpenConnection open = harness.OpenTo(server.port(), ++id, TlsPolicy::kNever);
+    open.host.address = c.address;
+    open.host.trusted = c.trusted;
+    harness.transport().Open(open);
+    const ports::TransportEvent event = harness.Next();
+    EXPECT_EQ(event.detail, c.fault);
+    EXPECT_EQ(event.forbidden, *c.fault != '\0');
+    EXPECT_FALSE(event.local_failure) << "the domain is at fault, not this machine";
+    using Kind = ports::TransportEvent::Kind;
+    EXPECT_EQ(event.kind, *c.fault != '\0' ? Kind::kClosed : Kind::kOpened);
+  }
+  EXPECT_EQ(server.clients().size(), 2u) << "the three refused ones never knocked";
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ ports::OpenConnection SmtpHarness::OpenTo(uint16_t port, int64_t id, TlsPolicy t
   request.connection = ConnectionId(id);
   request.source_address = "127.0.0.1";
   request.ehlo_name = "mta1.example.com";
-  request.host = {"mx.test", "127.0.0.1", port};
+  request.host = {"mx.test", "127.0.0.1", port, /*trusted=*/true};
   request.tls = tls;
   return request;
 }

@@ -30,6 +30,7 @@ ROOMS = {
     "smtp_client/session": DOMAIN + ["smtp_client/wire"],
     "smtp_client/message": PORTS + ["smtp_client/wire"],
     "smtp_client/net": PORTS + ["smtp_client/session", "smtp_client/wire"],
+    "smtp_client/resolve": PORTS,
     "smtp_client/delivery": PORTS + SMTP,
     "store": PORTS,
     "store/memory": PORTS + ["store"],
@@ -42,6 +43,7 @@ ROOMS = {
     # Wires: knows every concrete type. Nobody includes it.
     "cmd/crescendod": ENGINE + CONFIG + SMTP + [
         "scheduler/providers", "scheduler/service", "smtp_client/delivery", "smtp_client/message",
+        "smtp_client/resolve",
         "store", "store/memory", "store/sqlite", "store/postgres"],
 }
 GENERATED = ["crescendo/v1", "crescendo/config/v1", "crescendo/sandbox/v1"]
@@ -55,6 +57,8 @@ LIBRARIES = [
     ("Asio", r"(boost/)?asio[/.]", ["smtp_client/net", "smtp_client/delivery", "scheduler/dashboard",
                                     "cmd/crescendo-sandbox"]),
     ("OpenSSL", r"openssl/", ["smtp_client/net", "smtp_client/delivery", "cmd/crescendo-sandbox"]),
+    ("libidn2", r"idn2", ["scheduler/domain"]),
+    ("libunbound", r"unbound\.h$", ["smtp_client/resolve"]),
     ("SQL", r"sqlite3|libpq|postgresql/", ["store/sqlite", "store/postgres"]),
 ]
 
