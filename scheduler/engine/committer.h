@@ -2,9 +2,9 @@
 //
 // Jobs are committed in the order they were posted. When the disk is full, an ordinary job fails
 // with RESOURCE_EXHAUSTED; a critical one (an outcome that has happened) is tried without the
-// ordinary ones beside it and gets the store's reserve, and when that is used up too it is kept, in order, and tried again until it is down. Ordinary
-// jobs are taken again once the reserve can be set aside anew. Any other failure of a commit is the
-// end: every job then fails with it.
+// ordinary ones beside it and gets the store's reserve, and when that is used up too it is kept, in
+// order, and tried again until it is down. Ordinary jobs are taken again once the reserve can be
+// set aside anew. Any other failure of a commit is the end: every job then fails with it.
 //
 // Threads  Post, PostRead, Stop: any. `done` and reads run on the committer's thread.
 #pragma once
@@ -50,8 +50,15 @@ class Committer {
 
   // `done` is called once, in any case.
   void Post(Job job) ABSL_LOCKS_EXCLUDED(mu_);
+  enum class Reader {
+    kCaller,
+    kEngine,  // It keeps count of its reads: no limit.
+  };
   // False when too many reads wait, or after Stop.
-  bool PostRead(absl::AnyInvocable<void(ports::Store&)> read) ABSL_LOCKS_EXCLUDED(mu_);
+  bool PostRead(absl::AnyInvocable<void(ports::Store&)> read, Reader reader = Reader::kCaller)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // The store cannot be trusted any more: the end, as after a failed commit. On its thread.
+  void Fail(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Without Start: does what waits. False when nothing waits but what a full disk still holds back.
   bool RunPending() ABSL_LOCKS_EXCLUDED(mu_);
@@ -67,7 +74,6 @@ class Committer {
   // Commits the jobs as one group and calls their `done`; on a full disk neither.
   absl::Status CommitGroup(std::vector<Job>& jobs) ABSL_LOCKS_EXCLUDED(mu_);
   void SetAccepting(bool accepting) ABSL_LOCKS_EXCLUDED(mu_);
-  void Fail(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
   ports::Store* const store_;
   const Listener listener_;
