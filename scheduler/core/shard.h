@@ -52,7 +52,7 @@ struct ClaimAnswer {
 struct StoreHealth {
   bool accepting = true;
 };
-// Deliveries that ended outside the shard (suppressed, cancelled): forget them lazily.
+// What of it waits finds its end at its next claim.
 struct SuppressedAddress {
   std::string address;
 };
@@ -62,13 +62,17 @@ struct QueueLoading {
   int64_t loaded = 0, total = 0;  // About: what ends meanwhile is not loaded.
   bool done = false;              // That was the last page.
 };
+// Deliveries that ended outside the shard, of a campaign that is cancelled.
+struct Ended {
+  std::vector<DeliveryId> deliveries;
+};
 // Start nothing new any more.
 struct Drain {};
 
 using Letter =
     std::variant<EgressIp, Pool, Plan, PlanDay, Campaign, LaneRecord, LedgerRow, NewDomain,
                  std::vector<QueuedDelivery>, MxAnswer, ClaimAnswer, ports::TransportEvent,
-                 StoreHealth, SuppressedAddress, QueueLoading, Drain>;
+                 StoreHealth, SuppressedAddress, Ended, QueueLoading, Drain>;
 
 // A write; `claim` is not 0 for a Claim, and comes back in its ClaimAnswer.
 struct Save {

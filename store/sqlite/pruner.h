@@ -7,13 +7,15 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "scheduler/ports/store.h"
+#include "store/sqlite/address_index.h"
 #include "store/sqlite/database.h"
 
 namespace crescendo::store {
 
 class Pruner {
  public:
-  explicit Pruner(Database* database) : database_(database) {}
+  Pruner(Database* database, AddressIndex* addresses)
+      : database_(database), addresses_(addresses) {}
 
   absl::Status Apply(const ports::Prune& prune, ports::WriteResult* result);
   absl::StatusOr<CampaignCounts> Count(CampaignKey campaign);
@@ -26,10 +28,11 @@ class Pruner {
   absl::Status GivePagesBack(ports::Pruned* pruned);
 
   Database* const database_;
+  AddressIndex* const addresses_;
   Statement look_{database_,
                   "SELECT id, campaign, state, create_time_us,"
-                  " coalesce(end_time_us, last_attempt_time_us, create_time_us)"
-                  " FROM deliveries WHERE id > ?1 ORDER BY id LIMIT ?2"};
+                  " coalesce(end_time_us, last_attempt_time_us, create_time_us),"
+                  " address FROM deliveries WHERE id > ?1 ORDER BY id LIMIT ?2"};
   Statement remove_variables_{database_, "DELETE FROM delivery_variables WHERE delivery = ?1"};
   Statement remove_{database_, "DELETE FROM deliveries WHERE id = ?1"};
   Statement count_{database_,

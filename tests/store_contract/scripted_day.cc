@@ -85,6 +85,7 @@ absl::StatusOr<std::unique_ptr<ports::Store>> OpenDay() {
   SqliteOptions options;
   options.cache_mib = 1;
   options.checkpoint_pages = 40;
+  options.unfiled_addresses = 20;
   return SqliteStore::Open(kDayPath, options);
 }
 
