@@ -7,8 +7,8 @@
 #   end_to_end   messages a second, import to the last 250, beside raw smtp-source and Postfix
 #   import       acknowledged recipients a second over gRPC, beside rows put straight into SQLite
 #   release      ranked claims a second in the core, at 10^4 to 10^7 queued
-#   memory       resident bytes per queued recipient, at 10^5 to 10^7
-#   recovery     from start to serving and to the first send, at 10^5 to 10^7
+#   memory       resident bytes per queued recipient, at 10^5 to 10^7 (--sizes N …)
+#   recovery     from start to serving and to the first send, the same
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

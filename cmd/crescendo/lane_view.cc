@@ -69,6 +69,8 @@ Phrase PhraseOf(v1::Wait::Reason reason) {
       return {"waits for replies"};
     case v1::Wait::NOT_IN_POOL:
       return {"the IP is in no pool"};
+    case v1::Wait::LOADING:
+      return {"the daemon has just started and loads the queue"};
     default:
       return {"-"};
   }

@@ -8,7 +8,11 @@
 namespace crescendo::core {
 
 void RecipientQueue::Add(CampaignKey campaign, const Candidate& candidate) {
-  if (ready_[campaign].insert(candidate).second) ++ready_count_;
+  absl::btree_set<Candidate>& candidates = ready_[campaign];
+  const size_t before = candidates.size();
+  // When they come by rank, as after a start, this is where each belongs.
+  candidates.insert(candidates.end(), candidate);
+  ready_count_ += static_cast<int64_t>(candidates.size() - before);
 }
 
 void RecipientQueue::AddLater(absl::Time not_before, CampaignKey campaign,

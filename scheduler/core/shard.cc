@@ -23,16 +23,21 @@ Shard::Impl::Impl(const ProviderCatalog& providers, const ReplyClassifier& class
 std::vector<Effect> Shard::Impl::Step(const base::Moment& now, absl::Span<const Letter> letters) {
   Take(now, letters);
   wake_ = absl::InfiniteFuture();
-  TurnDays();
+  FillQueues();
   AskForMx();
-  Release();
-  RefreshMx();
-  CloseIdle();
+  // Also how a plan day ends depends on who waits.
+  if (!loading_.has_value()) {
+    TurnDays();
+    Release();
+    RefreshMx();
+    CloseIdle();
+  }
   return std::exchange(effects_, {});
 }
 
 void Shard::Impl::Take(const base::Moment& now, absl::Span<const Letter> letters) {
-  // Lanes sleep until a time of day, but buckets run by the steady clock: after a jump all look again.
+  // Lanes sleep until a time of day, but buckets run by the steady clock: after a jump all look
+  // again.
   const absl::Duration jump = (now.wall - now_.wall) - (now.steady - now_.steady);
   now_ = now;
   if (absl::AbsDuration(jump) > absl::Seconds(1)) WakeAll();

@@ -56,6 +56,12 @@ struct StoreHealth {
 struct SuppressedAddress {
   std::string address;
 };
+// The queue of the store is being read, page by page: nothing leaves before all of it is here, for
+// the best one may come last (L5). Recipients imported meanwhile are no part of it.
+struct QueueLoading {
+  int64_t loaded = 0, total = 0;  // About: what ends meanwhile is not loaded.
+  bool done = false;              // That was the last page.
+};
 // Deliveries that ended outside the shard, of a campaign that is cancelled.
 struct Ended {
   std::vector<DeliveryId> deliveries;
@@ -66,7 +72,7 @@ struct Drain {};
 using Letter =
     std::variant<EgressIp, Pool, Plan, PlanDay, Campaign, LaneRecord, LedgerRow, NewDomain,
                  std::vector<QueuedDelivery>, std::vector<Rescored>, MxAnswer, ClaimAnswer,
-                 ports::TransportEvent, StoreHealth, SuppressedAddress, Ended, Drain>;
+                 ports::TransportEvent, StoreHealth, SuppressedAddress, Ended, QueueLoading, Drain>;
 
 // A write; `claim` is not 0 for a Claim, and comes back in its ClaimAnswer.
 struct Save {
@@ -96,8 +102,8 @@ class Shard {
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
-  // Learns what the letters say and decides nothing: for the loading of a store of millions, page by
-  // page. What follows from them is in the effects of the next Step.
+  // Learns what the letters say and decides nothing. What follows from them is in the effects of
+  // the next Step.
   void Take(const base::Moment& now, absl::Span<const Letter> letters);
   // `now` never goes back in its steady part.
   std::vector<Effect> Step(const base::Moment& now, absl::Span<const Letter> letters);

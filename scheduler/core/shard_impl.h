@@ -1,5 +1,6 @@
 // shard_impl.h: the shard's state and the parts of its step. Internal to core/shard*.cc:
 //   shard.cc          letters in, records, the order of a step
+//   shard_load.cc     the queue after a start
 //   shard_mail.cc     recipients: MX answers, queues, suppression
 //   shard_days.cc     plan days: open, close, caps, shares
 //   shard_release.cc  who leaves next, and on which connection
@@ -10,6 +11,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "scheduler/base/random.h"
+#include "scheduler/core/queue_load.h"
 #include "scheduler/core/shard.h"
 #include "scheduler/core/shard_state.h"
 
@@ -46,6 +49,7 @@ class Shard::Impl {
   void On(const StoreHealth& health) { store_accepting_ = health.accepting; }
   void On(const SuppressedAddress& suppressed);
   void On(const Ended& ended);
+  void On(const QueueLoading& loading);
   void On(const Drain&) { draining_ = true; }
 
   // The lane, or lanes, may have something to do: see LaneBook::awake.
@@ -66,6 +70,13 @@ class Shard::Impl {
   void SaveLane(LaneBook& lane, EventType type, std::string text);
   void Emit(ports::Write write) { effects_.push_back(Save{std::move(write), 0}); }
 
+  // --- shard_load.cc
+  // -------------------------------------------------------------------------------
+  void Load(const QueuedDelivery& delivery);
+  // Once all is read: puts it into the queues, a part of it in each step.
+  void FillQueues();
+  Wait LoadBlocking() const;
+
   // --- shard_mail.cc: recipients
   // -------------------------------------------------------------------
   void Enqueue(const QueuedDelivery& delivery);
@@ -73,6 +84,8 @@ class Shard::Impl {
   DomainState& DomainOf(DomainKey key);
   // False: it is in no queue.
   bool RescoreQueued(const Rescored& rescored);
+  // And wakes the lanes that take from it.
+  RecipientQueue& QueueOf(int pool, ProviderIndex provider);
   void Requeue(const Flight& flight, absl::Time not_before, const EgressIpId& pinned_ip);
   // Of a cancelled campaign, in the store. REQUIRES: it is not claimed there any more.
   void EndCancelled(DeliveryId id);
@@ -193,6 +206,12 @@ class Shard::Impl {
   std::vector<Effect> effects_;
   bool store_accepting_ = true;
   bool draining_ = false;
+  struct Loading {
+    QueueLoading progress;
+    QueueLoad queue;
+    absl::flat_hash_map<DeliveryId, double> rescored;  // Since they were read, perhaps.
+  };
+  std::optional<Loading> loading_;  // Until the queues have all of it.
 
   std::deque<ProviderState> providers_;
   absl::flat_hash_map<std::string, ProviderIndex> provider_by_id_;

@@ -24,7 +24,19 @@ DomainState& Shard::Impl::DomainOf(DomainKey key) {
 void Shard::Impl::On(const NewDomain& domain) { DomainOf(domain.key).name = domain.name; }
 
 void Shard::Impl::On(const std::vector<QueuedDelivery>& queued) {
-  for (const QueuedDelivery& delivery : queued) Enqueue(delivery);
+  for (const QueuedDelivery& delivery : queued) {
+    loading_.has_value() ? Load(delivery) : Enqueue(delivery);
+  }
+}
+
+RecipientQueue& Shard::Impl::QueueOf(int pool, ProviderIndex provider) {
+  auto& queues = pools_[pool].queues;
+  if (static_cast<int>(queues.size()) <= provider) queues.resize(provider + 1);
+  if (queues[provider] == nullptr) queues[provider] = std::make_unique<RecipientQueue>();
+  for (IpState& ip : ips_) {
+    if (ip.pool == pool) Wake(LaneOf(ip, provider));
+  }
+  return *queues[provider];
 }
 
 void Shard::Impl::Enqueue(const QueuedDelivery& delivery) {
@@ -73,15 +85,7 @@ void Shard::Impl::EnqueueAt(const DomainState& domain, const DomainState::Waitin
       queue = &lane.pinned;
     }
   }
-  if (queue == nullptr) {
-    auto& queues = pools_[campaign.pool].queues;
-    if (static_cast<int>(queues.size()) <= provider) queues.resize(provider + 1);
-    if (queues[provider] == nullptr) queues[provider] = std::make_unique<RecipientQueue>();
-    queue = queues[provider].get();
-    for (IpState& ip : ips_) {
-      if (ip.pool == campaign.pool) Wake(LaneOf(ip, provider));
-    }
-  }
+  if (queue == nullptr) queue = &QueueOf(campaign.pool, provider);
   if (waiting.not_before > now_.wall) {
     queue->AddLater(waiting.not_before, waiting.campaign, waiting.candidate);
   } else {
@@ -94,6 +98,7 @@ void Shard::Impl::On(const std::vector<Rescored>& rescored) {
   absl::btree_set<DomainKey> domains;
   for (const Rescored& one : rescored) {
     if (RescoreQueued(one)) continue;
+    if (loading_.has_value()) loading_->rescored[one.id] = one.score;
     rest[one.id] = one.score;
     if (!DomainOf(one.domain).waiting.empty()) domains.insert(one.domain);
   }

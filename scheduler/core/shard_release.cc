@@ -159,6 +159,7 @@ Wait Shard::Impl::IpStopping(const IpState& ip) const {
     if (plan->state == PlanState::kPaused) {
       return {Reason::kPlanPaused, absl::InfiniteFuture(), plan->state_reason};
     }
+    if (loading_.has_value()) return LoadBlocking();
     if (!ip.day.has_value() || ip.day->decision != DayDecision::kOpen) {
       const absl::CivilDay first = ip.day.has_value() ? ip.day->day + 1 : plan->start_date;
       return {Reason::kBeforeStartDate, base::StartOf(std::max(first, plan->start_date), ip.zone),
@@ -179,6 +180,7 @@ Wait Shard::Impl::IpBlocking(const IpState& ip) const {
     }
     if (ip.pacer.NextAt() > now_.wall) return {Reason::kIpPacing, ip.pacer.NextAt(), ""};
   }
+  if (loading_.has_value()) return LoadBlocking();
   if (!store_accepting_) return {Reason::kStoreUnavailable, absl::InfiniteFuture(), ""};
   return {};
 }

@@ -16,6 +16,7 @@ Wait Shard::Impl::WaitOf(const IpState& ip, const LaneBook& lane,
       (Warming(ip) && (!ip.day.has_value() || ip.day->decision != DayDecision::kOpen));
   // Reasons that only a person or another day can end come before those that pass by themselves.
   if (unusable || ip_wait.reason == Reason::kDraining) return ip_wait;
+  if (ip_wait.reason == Reason::kLoading && !lane.paused) return ip_wait;
   const int64_t share = lane.provider < static_cast<int>(shares.size()) ? shares[lane.provider] : 0;
   const Wait lane_wait = LaneBlocking(ip, lane, share);
   const bool nobody =
@@ -100,8 +101,9 @@ std::vector<LaneStatus> Shard::Impl::LanesOf(const IpState& ip) const {
     const bool used =
         row != lane->ledger.end() && (row->second.used() > 0 || row->second.deferred > 0);
     const Throttle::State& throttle = lane->throttle.state();
-    if (used || DemandOf(ip, *lane) > 0 || lane->paused || !lane->connections.empty() ||
-        throttle.stop_count > 0 || throttle.connection_limit > 0) {
+    // Of how many recipients wait for which lane, nothing is known while they are loaded.
+    if (used || loading_.has_value() || DemandOf(ip, *lane) > 0 || lane->paused ||
+        !lane->connections.empty() || throttle.stop_count > 0 || throttle.connection_limit > 0) {
       lanes.push_back(StatusOf(ip, *lane, shares));
     }
   }

@@ -64,6 +64,8 @@ Names NamesOf(Reason reason) {
       return {"IN_FLIGHT", "replies are awaited"};
     case Reason::kNotInPool:
       return {"NOT_IN_POOL", "the IP is in no pool"};
+    case Reason::kLoading:
+      return {"LOADING", "the queue is being loaded after a start"};
   }
   return {"", ""};
 }

@@ -36,6 +36,7 @@ enum class Reason {
   kDraining,          // The daemon is shutting down.
   kInFlight,          // All that may leave has left; replies are awaited.
   kNotInPool,         // The IP is in no pool.
+  kLoading,           // The queue is being read after a start.
 };
 absl::string_view ReasonCode(Reason reason);  // "IP_DAILY_CAP" …
 absl::string_view ReasonText(Reason reason);  // "the plan's cap of today is used up" …

@@ -89,9 +89,9 @@ void Committer::Post(Job job) {
   job.done(status, {});
 }
 
-bool Committer::PostRead(absl::AnyInvocable<void(ports::Store&)> read) {
+bool Committer::PostRead(absl::AnyInvocable<void(ports::Store&)> read, Reader reader) {
   base::MutexLock lock(&mu_);
-  if (stopping_ || reads_.size() >= kMostReads) return false;
+  if (stopping_ || (reader == Reader::kCaller && reads_.size() >= kMostReads)) return false;
   reads_.push_back(std::move(read));
   wake_.NotifyOne();
   return true;
@@ -310,6 +310,7 @@ void Committer::SetAccepting(bool accepting) {
 void Committer::Fail(const absl::Status& status) {
   {
     base::MutexLock lock(&mu_);
+    if (!health_.ok()) return;
     health_ = status;
   }
   listener_.fatal(status);

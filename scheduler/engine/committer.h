@@ -54,12 +54,19 @@ class Committer {
 
   // `done` is called once, in any case.
   void Post(Job job) ABSL_LOCKS_EXCLUDED(mu_);
+  enum class Reader {
+    kCaller,
+    kEngine,  // It keeps count of its reads: no limit.
+  };
   // False when too many reads wait, or after Stop.
-  bool PostRead(absl::AnyInvocable<void(ports::Store&)> read) ABSL_LOCKS_EXCLUDED(mu_);
+  bool PostRead(absl::AnyInvocable<void(ports::Store&)> read, Reader reader = Reader::kCaller)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // Runs a step of long work and returns when it has run: of all steps that wait, one after each
   // round of commits and reads, however many of those wait. False: after Stop, it has not run.
   [[nodiscard]] bool RunBetween(const std::function<void(ports::Store&)>& step)
       ABSL_LOCKS_EXCLUDED(mu_);
+  // The store cannot be trusted any more: the end, as after a failed commit. On its thread.
+  void Fail(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Without Start: does what waits. False when nothing waits but what a full disk still holds back.
   bool RunPending() ABSL_LOCKS_EXCLUDED(mu_);
@@ -85,7 +92,6 @@ class Committer {
   // Commits the jobs as one group and calls their `done`; on a full disk neither.
   absl::Status CommitGroup(std::vector<Job>& jobs) ABSL_LOCKS_EXCLUDED(mu_);
   void SetAccepting(bool accepting) ABSL_LOCKS_EXCLUDED(mu_);
-  void Fail(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
   ports::Store* const store_;
   const Listener listener_;

@@ -20,7 +20,6 @@
 namespace crescendo::engine {
 namespace {
 
-constexpr int kLoadPage = 10'000;
 constexpr auto kLongestSleep = std::chrono::milliseconds(1000);
 
 }  // namespace
@@ -34,7 +33,13 @@ Engine::Impl::Impl(const Edges& edges, const core::Options& options, Threads thr
       committer_(edges.store,
                  {.committed = [this] { NotifySubscribers(); },
                   .accepting = [this](bool accepting) { OnAccepting(accepting); },
-                  .fatal = [this](absl::Status status) { OnFatal(std::move(status)); }}) {}
+                  .fatal = [this](absl::Status status) { OnFatal(std::move(status)); }}),
+      loader_(&committer_, options.load_page,
+              {.deliver =
+                   [this](std::vector<QueuedDelivery> page, const core::QueueLoading& progress) {
+                     OnPage(std::move(page), progress);
+                   },
+               .fail = [this](const absl::Status& status) { committer_.Fail(status); }}) {}
 
 // --- Start and stop
 // ------------------------------------------------------------------------------------
@@ -123,20 +128,28 @@ absl::Status Engine::Impl::Load() {
   }
   add(directory.campaigns);
   for (auto& [key, name] : directory.domains) letters.push_back(core::NewDomain{key, name});
-  shard_.Take(edges_.clock->Now(), letters);
-  // Page by page, so that millions are held once only.
-  DeliveryId after;
-  while (true) {
-    ASSIGN_OR_RETURN(std::vector<QueuedDelivery> page, edges_.store->LoadQueued(after, kLoadPage));
-    if (page.empty()) return absl::OkStatus();
-    after = page.back().id;
-    const core::Letter letter = std::move(page);
-    shard_.Take(edges_.clock->Now(), {&letter, 1});
+  if (directory.queued > 0) {
+    spdlog::info("loading {} queued recipients; nothing leaves until all are there",
+                 directory.queued);
+    letters.push_back(core::QueueLoading{0, directory.queued});
   }
+  shard_.Take(edges_.clock->Now(), letters);
+  loader_.Start(directory);
+  return absl::OkStatus();
+}
+
+void Engine::Impl::OnPage(std::vector<QueuedDelivery> page, const core::QueueLoading& progress) {
+  PostLetter(std::move(page));
+  PostLetter(progress);
+  PostTask([this, progress] {
+    if (progress.done) spdlog::info("{} queued recipients are loaded", progress.loaded);
+    loader_.Taken();
+  });
 }
 
 void Engine::Impl::Stop(absl::Duration limit) {
   if (stopped()) return;
+  loader_.Stop();
   backups_.Stop();
   if (threads_ == Threads::kNone) {
     PostLetter(core::Drain{});
@@ -245,7 +258,8 @@ bool Engine::Impl::StepOnce() {
   }
   const base::Moment now = edges_.clock->Now();
   std::vector<core::Effect> effects = shard_.Step(now, letters);
-  bool busy = !letters.empty() || !tasks.empty() || !effects.empty();
+  bool busy =
+      !letters.empty() || !tasks.empty() || !effects.empty() || shard_.next_wake() <= now.wall;
   CarryOut(std::move(effects));
   if (PruneIfDue(now)) busy = true;
   if (CancelIfDue(now)) busy = true;

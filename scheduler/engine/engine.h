@@ -70,8 +70,10 @@ class Engine {
   Engine(const Edges& edges, const core::Options& options, Threads threads = Threads::kOwn);
   ~Engine();
 
-  // Loads the store, settles what a crash left open as in doubt, and starts. Blocks until the first
-  // turn is done. DATA_LOSS and the like: nothing was started.
+  // Loads what is small, settles what a crash left open as in doubt, and starts. Blocks until the
+  // first turn is done. DATA_LOSS and the like: nothing was started. The queue is loaded after
+  // that, while everything is served; nothing leaves before all of it is there
+  // (core::QueueLoading).
   absl::Status Start();
   // No new transactions; waits until those in flight have ended or `limit` of real time has passed,
   // then stops all threads. Every outcome known by then is on disk.

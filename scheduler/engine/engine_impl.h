@@ -17,6 +17,7 @@
 #include "scheduler/engine/cancel_sweep.h"
 #include "scheduler/engine/committer.h"
 #include "scheduler/engine/engine.h"
+#include "scheduler/engine/queue_loader.h"
 #include "scheduler/engine/retention.h"
 
 namespace crescendo::engine {
@@ -66,11 +67,12 @@ class Engine::Impl {
   const Edges edges_;
   const core::Options options_;
   const Threads threads_;
-  core::Shard shard_;  // The engine's thread only.
+  core::Shard shard_;    // The engine's thread only.
   Retention retention_;  // The same.
   CancelSweep cancels_;  // The same.
   Committer committer_;
   BackupRunner backups_{&committer_};
+  QueueLoader loader_;
 
   mutable base::Mutex mu_;
   base::CondVar wake_;    // For the engine's thread.
@@ -95,7 +97,9 @@ class Engine::Impl {
 
  private:
   absl::Status SettleOpenClaims();
-  absl::Status Load();  // Before the threads start.
+  absl::Status Load();  // Before the threads start. The queue follows.
+  void OnPage(std::vector<QueuedDelivery> page, const core::QueueLoading& progress)
+      ABSL_LOCKS_EXCLUDED(mu_);
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
   bool StepOnce() ABSL_LOCKS_EXCLUDED(mu_);
   // When there is something to do, if nobody posts anything.

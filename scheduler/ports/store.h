@@ -249,6 +249,15 @@ struct Directory {
   std::vector<LaneRecord> lanes;
   std::vector<std::pair<DomainKey, std::string>> domains;
   std::vector<LedgerRow> ledger;  // Of each lane: its newest two days.
+  int64_t queued = 0;             // So many LoadQueued finds.
+  DeliveryId last_delivery;       // The newest of all; later ones get higher ids.
+};
+
+// A part of the queue.
+struct QueuedPage {
+  std::vector<QueuedDelivery> queued;  // By id.
+  DeliveryId next;                     // Where the next page begins: its `after`.
+  bool more = false;
 };
 
 // A claim that a crash left open, to be settled as in doubt at start.
@@ -304,8 +313,9 @@ class Store {
   virtual absl::StatusOr<std::unique_ptr<Backup>> BeginBackup(const std::string& path) = 0;
 
   virtual absl::StatusOr<Directory> LoadDirectory() = 0;
-  // Queued and deferred deliveries of campaigns that are not cancelled, with id > `after`, by id.
-  virtual absl::StatusOr<std::vector<QueuedDelivery>> LoadQueued(DeliveryId after, int limit) = 0;
+  // Queued and deferred deliveries of campaigns that are not cancelled, with id > `after`. Looks at
+  // no more than `limit` rows, so that no page takes long, however many beside them have ended.
+  virtual absl::StatusOr<QueuedPage> LoadQueued(DeliveryId after, int limit) = 0;
   virtual absl::StatusOr<std::vector<OpenClaim>> LoadOpenClaims() = 0;
 
   virtual absl::StatusOr<Delivery> GetDelivery(DeliveryId id) = 0;  // NOT_FOUND.

@@ -96,20 +96,27 @@ absl::StatusOr<ports::Directory> MemoryStore::LoadDirectory() {
     const bool newest_two = i + 2 >= rows.size() || rows[i + 2].lane != rows[i].lane;
     if (newest_two) directory.ledger.push_back(rows[i]);
   }
+  for (const CampaignRow& row : tables_->campaigns) {
+    if (row.campaign.state == CampaignState::kCancelled) continue;
+    directory.queued += row.counts.queued + row.counts.deferred;
+  }
+  directory.last_delivery = DeliveryId(static_cast<int64_t>(tables_->deliveries.size()));
   return directory;
 }
 
-absl::StatusOr<std::vector<QueuedDelivery>> MemoryStore::LoadQueued(DeliveryId after, int limit) {
-  std::vector<QueuedDelivery> queued;
+absl::StatusOr<ports::QueuedPage> MemoryStore::LoadQueued(DeliveryId after, int limit) {
+  ports::QueuedPage page;
   const auto end = static_cast<int64_t>(tables_->deliveries.size());
-  for (int64_t id = std::max<int64_t>(after.value(), 0) + 1;
-       id <= end && static_cast<int64_t>(queued.size()) < limit; ++id) {
-    const DeliveryRow* row = tables_->Find(DeliveryId(id));
+  int64_t id = std::max<int64_t>(after.value(), 0);
+  for (int looked = 0; id < end && looked < limit; ++looked) {
+    const DeliveryRow* row = tables_->Find(DeliveryId(++id));
     if (row == nullptr || !IsWaiting(row->state)) continue;
     if (tables_->campaign(row->campaign).campaign.state == CampaignState::kCancelled) continue;
-    queued.push_back(tables_->Queued(DeliveryId(id), *row));
+    page.queued.push_back(tables_->Queued(DeliveryId(id), *row));
   }
-  return queued;
+  page.next = DeliveryId(id);
+  page.more = id < end;
+  return page;
 }
 
 absl::StatusOr<std::vector<ports::OpenClaim>> MemoryStore::LoadOpenClaims() {

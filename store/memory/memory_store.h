@@ -27,7 +27,7 @@ class MemoryStore : public ports::Store {
   absl::Status KeepReserve() override { return absl::OkStatus(); }
   absl::StatusOr<std::unique_ptr<ports::Backup>> BeginBackup(const std::string& path) override;
   absl::StatusOr<ports::Directory> LoadDirectory() override;
-  absl::StatusOr<std::vector<QueuedDelivery>> LoadQueued(DeliveryId after, int limit) override;
+  absl::StatusOr<ports::QueuedPage> LoadQueued(DeliveryId after, int limit) override;
   absl::StatusOr<std::vector<ports::OpenClaim>> LoadOpenClaims() override;
   absl::StatusOr<Delivery> GetDelivery(DeliveryId id) override;
   absl::StatusOr<std::vector<Delivery>> ListDeliveries(const ports::DeliveryFilter& filter,

@@ -96,25 +96,57 @@ absl::StatusOr<std::vector<std::pair<int64_t, int64_t>>> DeliveryReader::QueuedR
   return ranges;
 }
 
-absl::StatusOr<std::vector<QueuedDelivery>> DeliveryReader::LoadQueued(DeliveryId after,
-                                                                       int limit) {
+absl::StatusOr<std::vector<int64_t>> DeliveryReader::Claimed(int64_t after, int64_t last) {
+  Statement read(database_,
+                 "SELECT delivery FROM claims WHERE delivery > ?1 AND delivery <= ?2"
+                 " ORDER BY delivery");
+  Rows rows = read.Query(after, last);
+  std::vector<int64_t> claimed;
+  while (rows.Next()) claimed.push_back(rows.Int(0));
+  RETURN_IF_ERROR(rows.status());
+  return claimed;
+}
+
+absl::StatusOr<ports::QueuedPage> DeliveryReader::LoadQueued(DeliveryId after, int limit) {
   ASSIGN_OR_RETURN(const auto ranges, QueuedRanges(after.value()));
   Statement read(database_, "SELECT " CRESCENDO_QUEUED_COLUMNS
-                            " FROM deliveries d WHERE d.id > ?1 AND d.id <= ?2"
-                            " AND d.state IN (0, 3)"
-                            " AND NOT EXISTS (SELECT 1 FROM claims WHERE delivery = d.id)"
-                            " ORDER BY d.id");
-  std::vector<QueuedDelivery> queued;
+                            ", d.state FROM deliveries d WHERE d.id > ?1 AND d.id <= ?2"
+                            " ORDER BY d.id LIMIT ?3");
+  ports::QueuedPage page;
+  page.next = after;
+  page.queued.reserve(static_cast<size_t>(std::clamp<int64_t>(limit, 0, 100'000)));
+  int looked = 0;
   for (const auto& [first, last] : ranges) {
-    Rows rows = read.Query(first, last);
-    while (static_cast<int64_t>(queued.size()) < limit && rows.Next()) {
-      QueuedDelivery delivery = ReadQueued(rows);
-      if (records_->Get(delivery.campaign).state == CampaignState::kCancelled) continue;
-      queued.push_back(std::move(delivery));
+    // One more than are looked at tells whether there are more.
+    Rows rows = read.Query(first, last, limit - looked + 1);
+    ASSIGN_OR_RETURN(const std::vector<int64_t> claimed, Claimed(first, last));
+    for (auto claim = claimed.begin(); rows.Next();) {
+      if (page.more = looked == limit; page.more) return page;
+      ++looked;
+      page.next = DeliveryId(rows.Int(0));
+      const auto state = rows.Enumerator(8, DeliveryState::kCancelled);
+      if (state != DeliveryState::kQueued && state != DeliveryState::kDeferred) continue;
+      claim = std::lower_bound(claim, claimed.end(), page.next.value());
+      if (claim != claimed.end() && *claim == page.next.value()) continue;
+      // Campaigns overlap.
+      if (records_->Get(CampaignKey(rows.Int(1))).state == CampaignState::kCancelled) continue;
+      page.queued.push_back(ReadQueued(rows));
     }
     RETURN_IF_ERROR(rows.status());
   }
-  return queued;
+  return page;
+}
+
+absl::StatusOr<int64_t> DeliveryReader::CountQueued() {
+  return database_->QueryInt(
+      "SELECT coalesce(sum(n.queued + n.deferred), 0) FROM campaign_counts n"
+      " JOIN campaigns k ON k.key = n.campaign WHERE k.state <> 3");
+}
+
+absl::StatusOr<DeliveryId> DeliveryReader::LastDelivery() {
+  ASSIGN_OR_RETURN(const int64_t last,
+                   database_->QueryInt("SELECT coalesce(max(id), 0) FROM deliveries"));
+  return DeliveryId(last);
 }
 
 absl::StatusOr<std::vector<ports::OpenClaim>> DeliveryReader::LoadOpenClaims() {

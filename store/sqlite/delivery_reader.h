@@ -19,7 +19,9 @@ class DeliveryReader {
   DeliveryReader(Database* database, Names* names, Records* records, AddressIndex* addresses)
       : database_(database), names_(names), records_(records), addresses_(addresses) {}
 
-  absl::StatusOr<std::vector<QueuedDelivery>> LoadQueued(DeliveryId after, int limit);
+  absl::StatusOr<ports::QueuedPage> LoadQueued(DeliveryId after, int limit);
+  absl::StatusOr<int64_t> CountQueued();
+  absl::StatusOr<DeliveryId> LastDelivery();
   absl::StatusOr<std::vector<ports::OpenClaim>> LoadOpenClaims();
   absl::StatusOr<Delivery> Get(DeliveryId id);
   absl::StatusOr<std::vector<Delivery>> List(const ports::DeliveryFilter& filter, DeliveryId after,
@@ -35,6 +37,8 @@ class DeliveryReader {
  private:
   // Ids (first, last] in which campaigns have deliveries that may be queued; ascending, disjoint.
   absl::StatusOr<std::vector<std::pair<int64_t, int64_t>>> QueuedRanges(int64_t after);
+  // Ids (after, last] that are claimed; ascending.
+  absl::StatusOr<std::vector<int64_t>> Claimed(int64_t after, int64_t last);
   QueuedDelivery ReadQueued(const Rows& row) const;
   Delivery ReadDelivery(const Rows& row) const;
   absl::StatusOr<std::vector<Delivery>> ListOfAddress(const ports::DeliveryFilter& filter,

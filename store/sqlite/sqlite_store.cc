@@ -192,12 +192,14 @@ absl::StatusOr<ports::Directory> SqliteStore::LoadDirectory() {
     ASSIGN_OR_RETURN(directory.lanes, rooms_->records.Lanes());
     ASSIGN_OR_RETURN(directory.domains, rooms_->names.Domains());
     ASSIGN_OR_RETURN(directory.ledger, rooms_->reader.NewestLedgerDays());
+    ASSIGN_OR_RETURN(directory.queued, rooms_->reader.CountQueued());
+    ASSIGN_OR_RETURN(directory.last_delivery, rooms_->reader.LastDelivery());
     return directory;
   };
   return Noted(load());
 }
 
-absl::StatusOr<std::vector<QueuedDelivery>> SqliteStore::LoadQueued(DeliveryId after, int limit) {
+absl::StatusOr<ports::QueuedPage> SqliteStore::LoadQueued(DeliveryId after, int limit) {
   RETURN_IF_ERROR(lost_);
   return Noted(rooms_->reader.LoadQueued(after, limit));
 }

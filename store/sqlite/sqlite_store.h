@@ -36,7 +36,7 @@ class SqliteStore final : public ports::Store {
   // At most one at a time; it must be gone before the store.
   absl::StatusOr<std::unique_ptr<ports::Backup>> BeginBackup(const std::string& path) override;
   absl::StatusOr<ports::Directory> LoadDirectory() override;
-  absl::StatusOr<std::vector<QueuedDelivery>> LoadQueued(DeliveryId after, int limit) override;
+  absl::StatusOr<ports::QueuedPage> LoadQueued(DeliveryId after, int limit) override;
   absl::StatusOr<std::vector<ports::OpenClaim>> LoadOpenClaims() override;
   absl::StatusOr<Delivery> GetDelivery(DeliveryId id) override;
   absl::StatusOr<std::vector<Delivery>> ListDeliveries(const ports::DeliveryFilter& filter,

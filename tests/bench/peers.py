@@ -189,12 +189,12 @@ def await_empty(queue, seconds=120):
 
 
 @contextlib.contextmanager
-def crescendod(bin, sink_port, sessions, extra=""):
-    """A daemon with a new store whose every domain is routed to the sink. Yields its address, its
-    process and its folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder)
-        (path / "providers").mkdir()
+def crescendod(bin, sink_port, sessions, extra="", folder=None):
+    """A daemon whose every domain is routed to the sink, with its store in `folder`, or with a new
+    one. Yields its address, its process and its folder."""
+    with contextlib.ExitStack() as stack:
+        path = pathlib.Path(folder or stack.enter_context(tempfile.TemporaryDirectory()))
+        (path / "providers").mkdir(exist_ok=True)
         (path / "providers/sink.textproto").write_text(
             'id: "sink"\ndisplay_name: "Sink"\nmx_suffix: ".sink.example"\n'
             f"max_connections_per_ip: {sessions}\nmessages_per_connection: 100000\ntls: NEVER\n"

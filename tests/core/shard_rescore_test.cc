@@ -65,6 +65,15 @@ TEST_F(ShardRescore, WhileItsDomainIsNotKnown) {
   EXPECT_THAT(Leave(), ElementsAre(3, 2));
 }
 
+TEST_F(ShardRescore, WhileTheQueueIsLoaded) {
+  Step({QueueLoading{.loaded = 0, .total = 3}});
+  Step({Queued(2, 1, 0.8), Queued(3, 1, 0.7)});
+  Step({Scored(3, 1, 0.7, 0.9), Scored(4, 1, 0.1, 0.85)});
+  Step({Queued(4, 1, 0.85)});  // Read after it was scored.
+  Step({QueueLoading{.loaded = 3, .total = 3, .done = true}});
+  EXPECT_THAT(Leave(), ElementsAre(3, 4, 2));
+}
+
 TEST_F(ShardRescore, WhileItWaitsForItsRetry) {
   Step({Queued(2, 1, 0.8)});
   Step({Claimed(2)});

@@ -69,7 +69,7 @@ TEST_P(AttemptTest, AReleaseIsAsIfNothingHadBeen) {
   EXPECT_EQ(LedgerOf(kOtherLane, kTuesday).used(), 0);
   EXPECT_EQ(Counts("spring").queued, 1);
   EXPECT_EQ(Counts("spring").deferred, 1);
-  const auto queued = store().LoadQueued(DeliveryId(0), 10).value();
+  const auto queued = store().LoadQueued(DeliveryId(0), 10).value().queued;
   ASSERT_THAT(queued, SizeIs(2));
   EXPECT_EQ(queued[1].not_before, kStart + absl::Hours(2));
   EXPECT_EQ(queued[1].pinned_ip, kLane.egress_ip);
@@ -214,7 +214,7 @@ TEST_P(AttemptTest, WhatWasNeverOfferedUsesNoAttemptUp) {
   EXPECT_EQ(got.next_attempt_time, kStart + absl::Minutes(1));
   ClaimThem({id});
   ASSERT_TRUE(Do(ports::Release{kLane, kMonday, {id}}).status.ok());
-  EXPECT_EQ(store().LoadQueued(DeliveryId(0), 1)->at(0).not_before, kStart + absl::Minutes(1));
+  EXPECT_EQ(store().LoadQueued(DeliveryId(0), 1)->queued.at(0).not_before, kStart + absl::Minutes(1));
 }
 
 TEST_P(AttemptTest, AnOutcomeIsNeverOverwritten) {

@@ -200,8 +200,13 @@ std::string DescribeAll(ports::Store& store, int page) {
     absl::StrAppend(&out, "events of ", ip.id.text(), "\n");
     Add(EventsOf(store, {.egress_ip = ip.id}, page), &out);
   }
-  Add(AllPages(page, [&](int64_t after) { return store.LoadQueued(DeliveryId(after), page); }),
-      &out);
+  absl::StrAppend(&out, "queued ", directory.queued, ", newest ", directory.last_delivery.value(),
+                  "\n");
+  ports::QueuedPage queued{.next = DeliveryId(), .more = true};
+  while (queued.more) {
+    queued = store.LoadQueued(queued.next, page).value();
+    Add(queued.queued, &out);
+  }
   Add(store.LoadOpenClaims().value(), &out);
   for (const Campaign& campaign : directory.campaigns) {
     absl::StrAppend(&out, Line(store.CountDeliveries(campaign.id).value()), "\n");

@@ -193,7 +193,7 @@ TEST_P(ImportTest, NewScoresReachWhoHasNotEnded) {
       {1, 0.75}, {2, 0.75}, {3, 0.75}, {4, 0.25}, {5, 0.25}, {6, 0.25}, {7, 0.875}};
   for (const auto& [id, score] : scores) EXPECT_EQ(Get(DeliveryId(id)).score, score) << id;
   EXPECT_EQ(store().LoadOpenClaims()->at(0).delivery.score, 0.75);
-  EXPECT_EQ(store().LoadQueued(DeliveryId(), 1)->at(0).score, 0.75) << "a restart ranks by it";
+  EXPECT_EQ(store().LoadQueued(DeliveryId(), 1)->queued.at(0).score, 0.75) << "a restart ranks by it";
   EXPECT_EQ(Counts("spring").total(), 7);
   EXPECT_THAT(ClaimThem({DeliveryId(6)})[0].variables, IsEmpty()) << "nothing else changes";
 
@@ -223,17 +223,39 @@ TEST_P(ImportTest, PagesWhatIsQueuedById) {
   const auto ids = [&](int64_t after, int limit) {
     std::vector<int64_t> out;
     const auto page = store().LoadQueued(DeliveryId(after), limit).value();
-    for (const QueuedDelivery& queued : page) {
+    for (const QueuedDelivery& queued : page.queued) {
       out.push_back(queued.id.value());
     }
     return out;
   };
-  EXPECT_THAT(ids(0, 2), ElementsAre(1, 3));
+  const auto queued = [&] { return store().LoadDirectory()->queued; };
+  EXPECT_THAT(ids(0, 3), ElementsAre(1, 3));
   EXPECT_THAT(ids(3, 10), ElementsAre(4, 5));
   EXPECT_THAT(ids(5, 10), IsEmpty());
   EXPECT_THAT(ids(0, 0), IsEmpty());
+  EXPECT_EQ(queued(), 4);
+  EXPECT_EQ(store().LoadDirectory()->last_delivery, DeliveryId(5));
   Cancel("spring");
   EXPECT_THAT(ids(0, 10), ElementsAre(5));
+  EXPECT_EQ(queued(), 1);
+}
+
+TEST_P(ImportTest, APageOfTheQueueLooksAtSoManyRowsHoweverManyHaveEnded) {
+  Outcome(
+      Do(Chunk(1, {"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"})));
+  for (int64_t id : {1, 2, 3}) {
+    ASSERT_TRUE(
+        Do(ports::EndDelivery{DeliveryId(id), DeliveryState::kExpired, {}, kStart}).status.ok());
+  }
+  Reopen();
+  std::vector<std::vector<int64_t>> pages;
+  ports::QueuedPage page{.next = DeliveryId(), .more = true};
+  while (page.more) {
+    page = store().LoadQueued(page.next, 2).value();
+    pages.emplace_back();
+    for (const QueuedDelivery& queued : page.queued) pages.back().push_back(queued.id.value());
+  }
+  EXPECT_THAT(pages, ElementsAre(IsEmpty(), ElementsAre(4), ElementsAre(5)));
 }
 
 TEST_P(ImportTest, ListsDeliveriesByCampaignStateAndAddress) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +38,13 @@ class FaultStore final : public store::MemoryStore {
   void AwaitStuck() {
     base::MutexLock lock(&mu_);
     while (!stuck_) changed_.Wait(&mu_);
+  }
+  // Called before each page of the queue is read, with the number of the page since this was set; a
+  // status that is not OK is the answer.
+  void OnLoad(std::function<absl::Status(int page)> on_load) {
+    base::MutexLock lock(&mu_);
+    on_load_ = std::move(on_load);
+    pages_ = 0;
   }
   // Writes of each commit that was tried.
   std::vector<size_t> groups() const {
@@ -72,6 +80,20 @@ class FaultStore final : public store::MemoryStore {
     return status;
   }
 
+  absl::StatusOr<ports::QueuedPage> LoadQueued(DeliveryId after, int limit) override {
+    std::function<absl::Status(int)> on_load;
+    int page = 0;
+    {
+      base::MutexLock lock(&mu_);
+      on_load = on_load_;
+      page = ++pages_;
+    }
+    if (absl::Status status = on_load ? on_load(page) : absl::OkStatus(); !status.ok()) {
+      return status;
+    }
+    return store::MemoryStore::LoadQueued(after, limit);
+  }
+
  private:
   mutable base::Mutex mu_;
   base::CondVar changed_;
@@ -81,6 +103,8 @@ class FaultStore final : public store::MemoryStore {
   bool held_ ABSL_GUARDED_BY(mu_) = false;
   bool stuck_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<size_t> groups_ ABSL_GUARDED_BY(mu_);
+  std::function<absl::Status(int)> on_load_ ABSL_GUARDED_BY(mu_);
+  int pages_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace crescendo::support
