@@ -125,11 +125,9 @@ absl::Status Engine::Impl::CheckCampaign(const Campaign& campaign) const {
 // --------------------------------------------------------------------------------------------
 
 template <class Record>
-void Engine::Impl::CommitPut(ports::Put<Record> put, std::vector<ports::Write> extra,
-                             Done<Record> done) {
+void Engine::Impl::CommitPut(ports::Put<Record> put, Done<Record> done) {
   Job job;
   job.writes.push_back(std::move(put));
-  for (ports::Write& write : extra) job.writes.push_back(std::move(write));
   job.done = [this, done = std::move(done)](absl::Status status,
                                             absl::Span<ports::WriteResult> results) mutable {
     if (status.ok()) status = results[0].status;
@@ -212,7 +210,7 @@ void Engine::Put(EgressIp ip, Request request, Done<EgressIp> done) {
     const std::string address = CanonicalIpAddress(ip.address);
     impl->new_addresses_.emplace(address, ip.id);
     impl->CommitPut<EgressIp>(
-        ports::Put<EgressIp>{std::move(ip), request.key, {std::move(event)}}, {},
+        ports::Put<EgressIp>{std::move(ip), request.key, {std::move(event)}},
         [impl, address, done = std::move(done)](absl::StatusOr<EgressIp> stored) mutable {
           impl->new_addresses_.erase(address);
           done(std::move(stored));
@@ -236,7 +234,7 @@ void Engine::Put(Pool pool, Request request, Done<Pool> done) {
     Event event = impl->AuditEvent(create ? EventType::kCreated : EventType::kUpdated, request,
                                    AuditText(request, create, "pool"));
     Describe(event, pool);
-    impl->CommitPut(ports::Put<Pool>{std::move(pool), request.key, {std::move(event)}}, {},
+    impl->CommitPut(ports::Put<Pool>{std::move(pool), request.key, {std::move(event)}},
                     Explaining(references, std::move(done)));
   });
 }
@@ -260,7 +258,7 @@ void Engine::Put(Plan plan, Request request, Done<Plan> done) {
     Event event = impl->AuditEvent(create ? EventType::kCreated : EventType::kUpdated, request,
                                    AuditText(request, create, "plan"));
     Describe(event, plan);
-    impl->CommitPut(ports::Put<Plan>{std::move(plan), request.key, {std::move(event)}}, {},
+    impl->CommitPut(ports::Put<Plan>{std::move(plan), request.key, {std::move(event)}},
                     Explaining(references, std::move(done)));
   });
 }
@@ -282,7 +280,7 @@ void Engine::Put(Campaign campaign, Request request, Done<Campaign> done) {
     Event event = impl->AuditEvent(create ? EventType::kCreated : EventType::kUpdated, request,
                                    AuditText(request, create, "campaign"));
     Describe(event, campaign);
-    impl->CommitPut(ports::Put<Campaign>{std::move(campaign), request.key, {std::move(event)}}, {},
+    impl->CommitPut(ports::Put<Campaign>{std::move(campaign), request.key, {std::move(event)}},
                     std::move(done));
   });
 }
@@ -371,7 +369,7 @@ void Engine::Impl::ChangePlan(PlanId id, PlanVerb verb, int64_t revision, Reques
   if (request.validate_only) return done(std::move(plan));
   Event event = AuditEvent(move->event, request, request.reason);
   Describe(event, plan);
-  CommitPut<Plan>(ports::Put<Plan>{std::move(plan), {}, {std::move(event)}}, {},
+  CommitPut<Plan>(ports::Put<Plan>{std::move(plan), {}, {std::move(event)}},
                   [this, id, verb, revision, request, tries,
                    done = std::move(done)](absl::StatusOr<Plan> stored) mutable {
                     const bool met = absl::IsAborted(stored.status()) && revision == 0;
@@ -398,12 +396,15 @@ void Engine::Impl::ChangeCampaign(CampaignId id, CampaignVerb verb, int64_t revi
   if (request.validate_only) return done(std::move(campaign));
   Event event = AuditEvent(move->event, request, request.reason);
   Describe(event, campaign);
-  std::vector<ports::Write> extra;
-  if (verb == CampaignVerb::kCancel) extra.push_back(ports::CancelDeliveries{id, now()});
   CommitPut<Campaign>(
-      ports::Put<Campaign>{std::move(campaign), {}, {std::move(event)}}, std::move(extra),
+      ports::Put<Campaign>{std::move(campaign), {}, {std::move(event)}},
       [this, id, verb, revision, request, tries,
        done = std::move(done)](absl::StatusOr<Campaign> stored) mutable {
+        if (stored.ok() && verb == CampaignVerb::kCancel) {
+          // The first step before the answer, whose counts then show it: all, if there are few.
+          cancels_.Add(id);
+          CancelIfDue(edges_.clock->Now());
+        }
         const bool met = absl::IsAborted(stored.status()) && revision == 0;
         if (!met || tries >= kMostTries) return done(std::move(stored));
         PostTask([this, id, verb, request = std::move(request), tries,
@@ -506,6 +507,7 @@ void Engine::Impl::Import(ports::AppendRecipients chunk, Done<ports::AppendOutco
   }
   if (!refused.ok()) return done(refused);
   Job job;
+  job.rows = std::max<size_t>(chunk.rows.size(), 1);
   job.writes.push_back(std::move(chunk));
   job.done = [this, done = std::move(done)](absl::Status status,
                                             absl::Span<ports::WriteResult> results) mutable {

@@ -9,6 +9,8 @@ namespace {
 constexpr size_t kMostReads = 10'000;
 // Writes of one commit: more would keep the first caller waiting for the last one's rows.
 constexpr size_t kMostWrites = 4'000;
+// Rows of imports in one commit: some 50 ms.
+constexpr size_t kMostRows = 20'000;
 constexpr auto kFullDiskPause = std::chrono::milliseconds(500);
 // So long without work, and the store's memory is given back.
 constexpr auto kIdle = std::chrono::seconds(1);
@@ -165,20 +167,18 @@ void Committer::Work(std::deque<Job> jobs, Reads reads) {
   if (full_) full_ = absl::IsResourceExhausted(store_->KeepReserve());
   // Nobody dares to write since the disk was full: let them try again.
   if (!full_ && jobs.empty() && reads.empty()) SetAccepting(true);
+  std::deque<Job> imports;
   bool stuck = false;
-  while (!jobs.empty() && !stuck) {
-    std::vector<Job> group;
-    for (size_t writes = 0; !jobs.empty() && writes < kMostWrites; jobs.pop_front()) {
-      if (full_ && !jobs.front().critical && health().ok()) {
-        jobs.front().done(FullDisk(), {});
-        continue;
-      }
-      writes += jobs.front().writes.size();
-      group.push_back(std::move(jobs.front()));
-    }
+  const auto read_all = [&] {
+    for (; !reads.empty(); reads.pop_front()) reads.front()(*store_);
+  };
+  while (!stuck) {
+    std::vector<Job> group = NextGroup(&jobs, &imports);
     if (group.empty()) break;
     if (CommitGroup(group).ok()) {
       if (!full_) SetAccepting(true);
+      if (jobs.empty()) read_all();
+      if (!imports.empty()) TakeMore(&jobs, &reads);
       continue;
     }
     SetAccepting(false);
@@ -194,15 +194,45 @@ void Committer::Work(std::deque<Job> jobs, Reads reads) {
     // None may overtake what is kept.
     std::vector<Job> rest(std::make_move_iterator(jobs.begin()),
                           std::make_move_iterator(jobs.end()));
+    for (Job& job : imports) job.done(FullDisk(), {});
     for (Job& job : TakeCritical(rest, FullDisk())) {
       base::MutexLock lock(&mu_);
       kept_.push_back(std::move(job));
     }
   }
-  while (!reads.empty()) {
-    reads.front()(*store_);
-    reads.pop_front();
+  read_all();
+}
+
+void Committer::TakeMore(std::deque<Job>* jobs, Reads* reads) {
+  base::MutexLock lock(&mu_);
+  for (; !jobs_.empty(); jobs_.pop_front()) jobs->push_back(std::move(jobs_.front()));
+  reads->swap(reads_);
+}
+
+std::vector<Job> Committer::NextGroup(std::deque<Job>* jobs, std::deque<Job>* imports) {
+  const bool refuse = full_ && health().ok();
+  std::vector<Job> group;
+  size_t writes = 0, rows = 0;
+  for (; !jobs->empty() && writes < kMostWrites; jobs->pop_front()) {
+    Job& job = jobs->front();
+    if (refuse && !job.critical) {
+      job.done(FullDisk(), {});
+    } else if (job.rows > 0) {
+      imports->push_back(std::move(job));
+    } else {
+      writes += job.writes.size();
+      group.push_back(std::move(job));
+    }
   }
+  for (; !imports->empty() && rows < kMostRows; imports->pop_front()) {
+    if (refuse) {
+      imports->front().done(FullDisk(), {});
+      continue;
+    }
+    rows += imports->front().rows;
+    group.push_back(std::move(imports->front()));
+  }
+  return group;
 }
 
 absl::Status Committer::CommitGroup(std::vector<Job>& jobs) {

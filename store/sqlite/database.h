@@ -33,6 +33,9 @@ struct DatabaseOptions {
   // Room set aside for a full disk; it should hold a whole WAL, which a checkpoint copies into the
   // file. Range: [0, 65536].
   int reserve_mib = 0;
+  // New deliveries that wait in memory before they go into the index by address: 24 bytes each, and
+  // a microsecond at the next start. Range: [1, 10000000].
+  int unfiled_addresses = 1 << 18;
   // Of a file of large variables (segments.h): its room comes back when all in it are pruned.
   int64_t segment_bytes = 64 << 20;
 };

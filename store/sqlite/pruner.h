@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "scheduler/ports/store.h"
+#include "store/sqlite/address_index.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/segments.h"
 
@@ -14,7 +15,8 @@ namespace crescendo::store {
 
 class Pruner {
  public:
-  Pruner(Database* database, Segments* segments) : database_(database), segments_(segments) {}
+  Pruner(Database* database, AddressIndex* addresses, Segments* segments)
+      : database_(database), addresses_(addresses), segments_(segments) {}
 
   absl::Status Apply(const ports::Prune& prune, ports::WriteResult* result);
   absl::StatusOr<CampaignCounts> Count(CampaignKey campaign);
@@ -29,11 +31,12 @@ class Pruner {
   absl::Status RemoveVariables(int64_t delivery);
 
   Database* const database_;
+  AddressIndex* const addresses_;
   Segments* const segments_;
   Statement look_{database_,
                   "SELECT id, campaign, state, create_time_us,"
-                  " coalesce(end_time_us, last_attempt_time_us, create_time_us)"
-                  " FROM deliveries WHERE id > ?1 ORDER BY id LIMIT ?2"};
+                  " coalesce(end_time_us, last_attempt_time_us, create_time_us),"
+                  " address FROM deliveries WHERE id > ?1 ORDER BY id LIMIT ?2"};
   Statement remove_variables_{
       database_, "DELETE FROM delivery_variables WHERE delivery = ?1 RETURNING segment"};
   Statement remove_{database_, "DELETE FROM deliveries WHERE id = ?1"};

@@ -74,6 +74,46 @@ TEST(Committer, AGroupEndsBeforeItIsSoLargeThatTheFirstCallerWaitsForTheLast) {
   EXPECT_THAT(bench.done, ElementsAre("big0: OK", "big1: OK", "big2: OK"));
 }
 
+TEST(Committer, OutcomesPassByTheImportsThatWait) {
+  Bench bench;
+  for (int i = 1; i <= 4; ++i) {
+    Job import = bench.NewJob(absl::StrCat("import", i));
+    import.rows = 10'000;
+    if (i == 1) {
+      import.done = [&bench, done = std::move(import.done) ](
+          const absl::Status& status, absl::Span<ports::WriteResult> results) mutable {
+        done(status, results);
+      bench.Post("outcome", kCritical);
+      bench.committer.PostRead([&bench](ports::Store&) { bench.done.push_back("read"); });
+    };
+  }
+  bench.committer.Post(std::move(import));
+}
+bench.Post("before", kCritical);
+bench.committer.RunPending();
+EXPECT_THAT(bench.done, ElementsAre("before: OK", "import1: OK", "import2: OK", "outcome: OK",
+                                    "import3: OK", "import4: OK", "read"));
+EXPECT_THAT(bench.store.groups(), ElementsAre(3, 3));
+}  // namespace
+
+TEST(Committer, AFullDiskFailsTheImportsThatWait) {
+  Bench bench;
+  bench.store.FailCommits(absl::ResourceExhaustedError("disk full"));
+  for (int i = 1; i <= 3; ++i) {
+    Job import = bench.NewJob(absl::StrCat("import", i));
+    import.rows = 20'000;
+    bench.committer.Post(std::move(import));
+  }
+  bench.Post("outcome", kCritical);
+  bench.committer.RunPending();
+  EXPECT_THAT(bench.done, ElementsAre("import1: RESOURCE_EXHAUSTED", "import2: RESOURCE_EXHAUSTED",
+                                      "import3: RESOURCE_EXHAUSTED"));
+  bench.store.Heal();
+  bench.committer.RunPending();
+  EXPECT_THAT(bench.done, testing::Contains("outcome: OK"));
+  EXPECT_EQ(bench.stored(), 1u);
+}
+
 TEST(Committer, AWriteThatFailsIsItsCallersAlone) {
   Bench bench;
   bench.Post("a");
@@ -266,5 +306,5 @@ TEST(CommitterThread, StopDoesNotWaitForADiskThatStaysFull) {
   EXPECT_THAT(bench.done, ElementsAre("outcome: RESOURCE_EXHAUSTED"));
 }
 
-}  // namespace
+}  // namespace crescendo::engine
 }  // namespace crescendo::engine

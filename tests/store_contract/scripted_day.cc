@@ -94,6 +94,7 @@ absl::StatusOr<std::unique_ptr<ports::Store>> OpenDay() {
   SqliteOptions options;
   options.cache_mib = 1;
   options.checkpoint_pages = 40;
+  options.unfiled_addresses = 20;
   options.segment_bytes = 6000;
   return SqliteStore::Open(kDayPath, options);
 }

@@ -20,3 +20,5 @@ INSERT INTO import_chunks VALUES (1, 'list', 1, 7, 4, 0, 0, 1772409600000000);
 INSERT INTO requests VALUES ('r1', 3, 7, 'spring', 1772409600000000);
 INSERT INTO events VALUES
   (9, 1772410000000000, 0, 1, 2, NULL, NULL, 3, 1, NULL, 0, NULL, '250 ok', NULL);
+INSERT INTO delivery_addresses VALUES (-1374164359, 1);
+UPDATE delivery_addresses_end SET delivery = 1;
