@@ -145,6 +145,8 @@ Tables TablesOf(const std::string& path) {
     fail();
   }
   for (const std::string& name : names) {
+    // When the index by address is filled in depends on when the process started.
+    if (absl::StartsWith(name, "delivery_addresses")) continue;
     absl::StrAppend(&all, "\n", name);
     if (!Each(database, absl::StrCat("SELECT * FROM ", name), [&](sqlite3_stmt* row) {
           for (int i = 0; i < sqlite3_column_count(row); ++i) {

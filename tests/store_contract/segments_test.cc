@@ -63,7 +63,12 @@ class SegmentsTest : public testing::Test {
     return claimed.at(0).variables.at(1).second;
   }
   void PruneAll() {
-    CommitOne(*store_, ports::CancelDeliveries{CampaignId("spring"), kStart});
+    const ports::DeliveryFilter queued = {.campaign = CampaignId("spring"),
+                                          .state = DeliveryState::kQueued};
+    const auto waiting = store_->ListDeliveries(queued, DeliveryId(0), 1000).value();
+    for (const Delivery& delivery : waiting) {
+      CommitOne(*store_, ports::EndDelivery{delivery.id, DeliveryState::kExpired, {}, kStart});
+    }
     CommitOne(*store_, ports::Prune{.deliveries_before = kStart + absl::Hours(1), .limit = 1000});
     CommitOne(*store_, ports::Prune{});  // What is said of a segment goes after its file.
   }
@@ -245,8 +250,12 @@ TEST_F(SegmentsTest, ABackupHasThemInItsOneFile) {
   ASSERT_TRUE(
       database->Exec("UPDATE delivery_variables SET variables = x'00' WHERE delivery = 4").ok());
   database.reset();
+  std::string said;
   const std::vector<CheckResult> results = CheckStore(restored).value();
-  EXPECT_THAT(results.at(results.size() - 2).detail, HasSubstr("delivery 4: its variables are not"))
+  for (const CheckResult& result : results) {
+    if (!result.ok) absl::StrAppend(&said, result.check, ": ", result.detail);
+  }
+  EXPECT_THAT(said, HasSubstr("variables: delivery 4: its variables are not"))
       << "the checksum is in the backup too";
 }
 
