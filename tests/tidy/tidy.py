@@ -28,7 +28,8 @@ ROOMS = {
     "scheduler/dashboard": ENGINE + API + ["scheduler/service"],
     "smtp_client/wire": DOMAIN,
     "smtp_client/session": DOMAIN + ["smtp_client/wire"],
-    "smtp_client/message": PORTS + ["smtp_client/wire"],
+    "smtp_client/dkim": BASE,
+    "smtp_client/message": PORTS + ["smtp_client/dkim", "smtp_client/wire"],
     "smtp_client/net": PORTS + ["smtp_client/session", "smtp_client/wire"],
     "smtp_client/delivery": PORTS + SMTP,
     "store": PORTS,
@@ -41,8 +42,8 @@ ROOMS = {
     "cmd/crescendo-sandbox": DOMAIN + CONFIG + ["crescendo/sandbox/v1", "scheduler/core/engagement.h"],
     # Wires: knows every concrete type. Nobody includes it.
     "cmd/crescendod": ENGINE + CONFIG + SMTP + [
-        "scheduler/providers", "scheduler/service", "smtp_client/delivery", "smtp_client/message",
-        "store", "store/memory", "store/sqlite", "store/postgres"],
+        "scheduler/providers", "scheduler/service", "smtp_client/delivery", "smtp_client/dkim",
+        "smtp_client/message", "store", "store/memory", "store/sqlite", "store/postgres"],
 }
 GENERATED = ["crescendo/v1", "crescendo/config/v1", "crescendo/sandbox/v1"]
 OURS = ("scheduler/", "smtp_client/", "store/", "cmd/", "tests/", "crescendo/")
@@ -54,7 +55,9 @@ LIBRARIES = [
      ["scheduler/service", "scheduler/providers", "scheduler/dashboard", "cmd"]),
     ("Asio", r"(boost/)?asio[/.]", ["smtp_client/net", "smtp_client/delivery", "scheduler/dashboard",
                                     "cmd/crescendo-sandbox"]),
-    ("OpenSSL", r"openssl/", ["smtp_client/net", "smtp_client/delivery", "cmd/crescendo-sandbox"]),
+    ("OpenSSL", r"openssl/", ["smtp_client/net", "smtp_client/delivery", "smtp_client/dkim",
+                                "smtp_client/message", "cmd/crescendo-sandbox"]),
+    ("GMime", r"gmime/", ["smtp_client/message"]),
     ("SQL", r"sqlite3|libpq|postgresql/", ["store/sqlite", "store/postgres"]),
 ]
 
