@@ -11,9 +11,9 @@ build_packages=(
   libasio-dev libcli11-dev libgmime-3.0-dev libre2-dev libsqlite3-dev libssl-dev libspdlog-dev nlohmann-json3-dev
 )
 # smtp-sink and aiosmtpd are receivers that the sender is tested against; no service is started.
-# strace kills it at system calls. dkim and opendkim verify what it signs.
+# strace kills it at system calls. dkim and libopendkim verify what it signs.
 test_packages=(libgtest-dev libgmock-dev libclang-rt-19-dev python3-aiosmtpd strace openssl
-  python3-dkim python3-nacl opendkim-tools)
+  python3-dkim python3-nacl libopendkim-dev)
 
 packages=("${build_packages[@]}")
 case "${1:-}" in

@@ -114,6 +114,7 @@ absl::Status Engine::Impl::CheckOwner(const Plan& plan) const {
 
 absl::Status Engine::Impl::CheckCampaign(const Campaign& campaign) const {
   RETURN_IF_ERROR(ValidateCampaign(campaign));
+  RETURN_IF_ERROR(edges_.composer->Check(campaign));
   if (shard_.FindPool(campaign.pool) == nullptr) {
     return absl::NotFoundError(
         absl::StrCat("pool: pool \"", campaign.pool.text(), "\" does not exist; create it first"));
@@ -392,6 +393,9 @@ void Engine::Impl::ChangeCampaign(CampaignId id, CampaignVerb verb, int64_t revi
   const absl::StatusOr<CampaignMove> move = Decide(*before, verb);
   if (!move.ok()) return done(move.status());
   if (move->to == before->state) return done(*before);
+  if (move->to == CampaignState::kSending) {
+    if (absl::Status ready = edges_.composer->CheckReady(*before); !ready.ok()) return done(ready);
+  }
   Campaign campaign = *before;
   campaign.state = move->to;
   campaign.state_reason = StateReason(request);

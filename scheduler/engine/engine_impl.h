@@ -63,7 +63,7 @@ class Engine::Impl {
   const Edges edges_;
   const core::Options options_;
   const Threads threads_;
-  core::Shard shard_;  // The engine's thread only.
+  core::Shard shard_;    // The engine's thread only.
   Retention retention_;  // The same.
   Committer committer_;
   BackupRunner backups_{&committer_};
@@ -104,6 +104,7 @@ class Engine::Impl {
   void CarryOutOne(core::Save& save, std::vector<ports::Write>& outcomes);
   void CarryOutOne(ports::OpenConnection& open, std::vector<ports::Write>& outcomes);
   void CarryOutOne(core::Send& send, std::vector<ports::Write>& outcomes);
+  void NotComposed(const Campaign& campaign, const core::Send& send, const absl::Status& status);
   void CarryOutOne(core::Close& close, std::vector<ports::Write>& outcomes);
   void CarryOutOne(core::Resolve& resolve, std::vector<ports::Write>& outcomes);
   void OnAccepting(bool accepting) ABSL_LOCKS_EXCLUDED(mu_);

@@ -54,7 +54,7 @@ void SignField(const std::vector<Field>& fields, absl::string_view name, bool al
                std::vector<absl::string_view>* names, std::string* data) {
   bool any = false;
   for (auto field = fields.rbegin(); field != fields.rend(); ++field) {
-    if (!absl::EqualsIgnoreCase(field->name, name)) continue;
+    if (field->name.size() != name.size() || !absl::EqualsIgnoreCase(field->name, name)) continue;
     any = true;
     names->push_back(name);
     AppendRelaxedField(field->raw, data);
@@ -101,6 +101,8 @@ std::string Signer::Sign(absl::string_view domain, absl::string_view message, ab
   const std::vector<Field> fields = TakeHeader(&message);
   std::vector<absl::string_view> names;
   std::string data;
+  data.reserve(2048);
+  names.reserve(32);
   for (const absl::string_view name : kAlwaysSigned) {
     SignField(fields, name, /*always=*/true, &names, &data);
   }

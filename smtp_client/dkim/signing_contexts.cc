@@ -9,6 +9,7 @@ namespace crescendo::smtp::dkim {
 namespace {
 
 constexpr size_t kDigest = 32;
+constexpr size_t kStaged = 2048;
 constexpr size_t kLongestSignature = 512;  // RSA of 4096 bits.
 
 const EVP_MD* Sha256() {
@@ -39,15 +40,27 @@ void SigningContexts::Forget() {
   ed25519_.clear();
 }
 
+void SigningContexts::Flush() {
+  CRESCENDO_CHECK(EVP_DigestUpdate(hash_, staged_.data(), staged_.size()) == 1);
+  staged_.clear();
+}
+
 void SigningContexts::Begin() {
   CRESCENDO_CHECK(EVP_DigestInit_ex2(hash_, Sha256(), nullptr) == 1);
 }
 
 void SigningContexts::Add(absl::string_view text) {
-  CRESCENDO_CHECK(EVP_DigestUpdate(hash_, text.data(), text.size()) == 1);
+  // A call for each word costs more than its bytes.
+  if (staged_.size() + text.size() > kStaged) Flush();
+  if (text.size() > kStaged) {
+    CRESCENDO_CHECK(EVP_DigestUpdate(hash_, text.data(), text.size()) == 1);
+  } else {
+    staged_.append(text.data(), text.size());
+  }
 }
 
 std::string SigningContexts::Digest() {
+  Flush();
   std::string digest(kDigest, '\0');
   CRESCENDO_CHECK(EVP_DigestFinal_ex(hash_, Bytes(digest), nullptr) == 1);
   return digest;
@@ -61,14 +74,20 @@ std::string SigningContexts::Sign(const Key& key, absl::string_view digest) {
         EVP_PKEY_sign(Rsa(key), Bytes(signature), &length, Bytes(digest), digest.size()) == 1);
   } else {
     // RFC 8463 §3: Ed25519 signs the SHA-256 of the data, as if that were the data.
-    EVP_MD_CTX*& context = ed25519_[&key];
-    if (context == nullptr) context = EVP_MD_CTX_new();
-    CRESCENDO_CHECK(EVP_DigestSignInit(context, nullptr, nullptr, nullptr, key.pkey()) == 1);
     CRESCENDO_CHECK(
-        EVP_DigestSign(context, Bytes(signature), &length, Bytes(digest), digest.size()) == 1);
+        EVP_DigestSign(Ed25519(key), Bytes(signature), &length, Bytes(digest), digest.size()) == 1);
   }
   signature.resize(length);
   return signature;
+}
+
+EVP_MD_CTX* SigningContexts::Ed25519(const Key& key) {
+  EVP_MD_CTX*& context = ed25519_[&key];
+  if (context != nullptr) return context;
+  context = EVP_MD_CTX_new();
+  CRESCENDO_CHECK(context != nullptr &&
+                  EVP_DigestSignInit(context, nullptr, nullptr, nullptr, key.pkey()) == 1);
+  return context;
 }
 
 EVP_PKEY_CTX* SigningContexts::Rsa(const Key& key) {

@@ -31,9 +31,12 @@ class SigningContexts {
   void Forget();
 
  private:
+  void Flush();
   evp_pkey_ctx_st* Rsa(const Key& key);
+  evp_md_ctx_st* Ed25519(const Key& key);
 
   evp_md_ctx_st* const hash_;
+  std::string staged_;
   absl::flat_hash_map<const Key*, evp_pkey_ctx_st*> rsa_;
   absl::flat_hash_map<const Key*, evp_md_ctx_st*> ed25519_;
 };

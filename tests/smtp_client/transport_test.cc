@@ -145,7 +145,7 @@ TEST(SmtpTransport, HearsARefusalInTheMiddleOfAMessage) {
 TEST(SmtpTransport, KeepsADeadlineForEachStep) {
   struct Case {
     const char* name;
-    absl::Duration smtp::Deadlines::* limit;
+    absl::Duration smtp::Deadlines::*limit;
     SmtpScript script;
     std::vector<const char*> want;
   };
