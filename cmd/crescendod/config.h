@@ -38,6 +38,10 @@ struct Settings {
   store::SqliteOptions store = {.reserve_mib = 128};
   absl::Duration drain_limit = absl::Seconds(30);
   LogLevel log_level = LogLevel::kInfo;
+  std::string dkim_keys_file;  // "": nothing is signed.
+  bool allow_unsigned = false;
+  std::optional<absl::Duration> signature_grace;  // None: signatures do not expire.
+  std::vector<std::string> verp_key_files;        // Empty: the return path is the campaign's.
   bool allow_private_destinations = false;
   bool reflection = false;
 };
