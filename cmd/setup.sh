@@ -8,7 +8,8 @@ set -euo pipefail
 build_packages=(
   clang-19 mold ninja-build cmake pkg-config
   libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev protobuf-compiler libabsl-dev
-  libasio-dev libcli11-dev libgmime-3.0-dev libre2-dev libsqlite3-dev libssl-dev libspdlog-dev nlohmann-json3-dev
+  libasio-dev libcli11-dev libre2-dev libsqlite3-dev libssl-dev libspdlog-dev nlohmann-json3-dev
+  libxxhash-dev libgmime-3.0-dev
 )
 # smtp-sink and aiosmtpd are receivers that the sender is tested against; no service is started.
 # strace kills it at system calls. dkim and libopendkim verify what it signs.

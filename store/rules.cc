@@ -128,10 +128,19 @@ absl::Status CheckSettle(const ports::Settle& settle) {
   return absl::InvalidArgumentError("state is CLAIMED; an attempt that ended leaves the lane");
 }
 
-absl::Status CheckPrune(const ports::Prune& prune) {
-  if (prune.limit >= 1 && prune.limit <= 10000) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("limit is ", prune.limit, "; it must be in [1, 10000]"));
+static absl::Status CheckStep(int limit) {
+  if (limit >= 1 && limit <= 10000) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("limit is ", limit, "; it must be in [1, 10000]"));
+}
+
+absl::Status CheckPrune(const ports::Prune& prune) { return CheckStep(prune.limit); }
+
+absl::Status CheckCancel(const ports::CancelDeliveries& cancel, CampaignState state) {
+  if (absl::Status status = CheckStep(cancel.limit); !status.ok()) return status;
+  if (state == CampaignState::kCancelled) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("campaign ", cancel.campaign.text(), " is ",
+                                                    CampaignStateName(state),
+                                                    "; cancel it before its deliveries"));
 }
 
 absl::Status CheckEnd(const ports::EndDelivery& end, DeliveryState state) {

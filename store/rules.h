@@ -73,6 +73,8 @@ absl::Status CheckHolder(DeliveryId id, DeliveryState state,
                          absl::CivilDay day);
 absl::Status CheckSettle(const ports::Settle& settle);
 absl::Status CheckPrune(const ports::Prune& prune);
+// `state`: the campaign's.
+absl::Status CheckCancel(const ports::CancelDeliveries& cancel, CampaignState state);
 absl::Status CheckEnd(const ports::EndDelivery& end, DeliveryState state);
 
 // ListDeliveries needs a campaign or an address.

@@ -5,6 +5,7 @@
 #
 # Usage: tests/bench.sh NAME [arguments]
 #   end_to_end   messages a second, import to the last 250, beside raw smtp-source and Postfix
+#   import       acknowledged recipients a second over gRPC, beside rows put straight into SQLite
 #   release      ranked claims a second in the core, at 10^4 to 10^7 queued
 #   memory       resident bytes per queued recipient, at 10^5 to 10^7
 #   render       messages a second filled in and signed (none, Ed25519, RSA-2048, both), beside openssl speed
@@ -15,6 +16,7 @@ cd "$(dirname "$0")/.."
 name=${1:-}
 case "$name" in
   end_to_end) targets=(crescendod bench_import) ;;
+  import) targets=(crescendod bench_import bench_raw_sqlite) ;;
   release) targets=(bench_release) ;;
   render) targets=(bench_render) ;;
   memory|recovery) targets=(crescendod crescendo bench_import) ;;

@@ -68,6 +68,11 @@ absl::Status Show(Context& context, const v1::Campaign& campaign) {
                           " bounced, ", CountText(counts.expired()), " expired, ",
                           CountText(counts.suppressed()), " suppressed, ",
                           CountText(counts.cancelled()), " cancelled"));
+    const int64_t left = counts.queued() + counts.deferred() + counts.in_doubt();
+    if (shown.state() == v1::Campaign::CANCELLED && left > 0) {
+      card.Add("CANCELLING",
+               absl::StrCat(CountText(left), " to take off; none of them leaves any more"));
+    }
     card.Add("ETAG", shown.etag());
     card.Print(context.streams);
   });

@@ -293,7 +293,7 @@ void Shard::Impl::On(const ClaimAnswer& answer) {
     // Not claimed: the slot was never taken. Either the store took nothing, or this one has ended.
     --lane.ledger[flight.day].claimed;
     NoVerdict(lane, flight.ranked.campaign);
-    if (!answer.claimed.ok()) {
+    if (!answer.claimed.ok() && !IsCancelled(flight.ranked.campaign)) {
       Requeue(flight, absl::InfinitePast(), flight.tried.pinned_ip);
     } else {
       tried_.erase(flight.ranked.candidate.id);

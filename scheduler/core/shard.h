@@ -52,16 +52,20 @@ struct ClaimAnswer {
 struct StoreHealth {
   bool accepting = true;
 };
-// Deliveries that ended outside the shard (suppressed, cancelled): forget them lazily.
+// What of it waits finds its end at its next claim.
 struct SuppressedAddress {
   std::string address;
+};
+// Deliveries that ended outside the shard, of a campaign that is cancelled.
+struct Ended {
+  std::vector<DeliveryId> deliveries;
 };
 // Start nothing new any more.
 struct Drain {};
 
 using Letter = std::variant<EgressIp, Pool, Plan, PlanDay, Campaign, LaneRecord, LedgerRow,
                             NewDomain, std::vector<QueuedDelivery>, MxAnswer, ClaimAnswer,
-                            ports::TransportEvent, StoreHealth, SuppressedAddress, Drain>;
+                            ports::TransportEvent, StoreHealth, SuppressedAddress, Ended, Drain>;
 
 // A write; `claim` is not 0 for a Claim, and comes back in its ClaimAnswer.
 struct Save {

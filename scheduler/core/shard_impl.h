@@ -44,6 +44,7 @@ class Shard::Impl {
   void On(const ports::TransportEvent& event);
   void On(const StoreHealth& health) { store_accepting_ = health.accepting; }
   void On(const SuppressedAddress& suppressed);
+  void On(const Ended& ended);
   void On(const Drain&) { draining_ = true; }
 
   // The lane, or lanes, may have something to do: see LaneBook::awake.
@@ -57,6 +58,9 @@ class Shard::Impl {
   LaneBook& LaneOf(IpState& ip, ProviderIndex provider);
   const Plan* PlanOf(const IpState& ip) const;
   const CampaignStatus& CampaignOf(CampaignKey key) const { return campaigns_.at(key); }
+  bool IsCancelled(CampaignKey key) const {
+    return CampaignOf(key).campaign.state == CampaignState::kCancelled;
+  }
   Event NewEvent(EventType type, const LaneBook* lane) const;
   void SaveLane(LaneBook& lane, EventType type, std::string text);
   void Emit(ports::Write write) { effects_.push_back(Save{std::move(write), 0}); }
@@ -67,6 +71,8 @@ class Shard::Impl {
   void EnqueueAt(const DomainState& domain, const DomainState::Waiting& waiting);
   DomainState& DomainOf(DomainKey key);
   void Requeue(const Flight& flight, absl::Time not_before, const EgressIpId& pinned_ip);
+  // Of a cancelled campaign, in the store. REQUIRES: it is not claimed there any more.
+  void EndCancelled(DeliveryId id);
   void AskForMx();
   ProviderIndex ProviderOf(const ports::MxSet& mx);
   void BounceWaiting(DomainState& domain);
@@ -95,9 +101,13 @@ class Shard::Impl {
   };
   void Release();
   void ReleaseIp(IpState& ip);
-  void TendEngaged(IpState& ip, const Wait& ip_wait);
+  void TendEngaged(IpState& ip);
   void Sleep(IpState& ip, LaneBook& lane, absl::Time until);
+  // What stops the whole IP, also what is claimed already.
+  Wait IpStopping(const IpState& ip) const;
   Wait IpBlocking(const IpState& ip) const;
+  // May nothing of the lane be started, not even what is claimed?
+  bool Stopped(const LaneBook& lane) const;
   // All but the IP's own reasons and the connections.
   // `pick`, if not null, is set when nothing blocks.
   Wait LaneBlocking(const IpState& ip, const LaneBook& lane, int64_t share,

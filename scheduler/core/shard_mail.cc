@@ -22,6 +22,7 @@ void Shard::Impl::On(const std::vector<QueuedDelivery>& queued) {
 }
 
 void Shard::Impl::Enqueue(const QueuedDelivery& delivery) {
+  if (IsCancelled(delivery.campaign)) return;
   if (delivery.attempts > 0 || delivery.first_attempt_time != absl::InfinitePast()) {
     tried_[delivery.id] = {delivery.attempts, delivery.first_attempt_time, delivery.pinned_ip};
   }
@@ -81,16 +82,8 @@ void Shard::Impl::EnqueueAt(const DomainState& domain, const DomainState::Waitin
 void Shard::Impl::Requeue(const Flight& flight, absl::Time not_before,
                           const EgressIpId& pinned_ip) {
   const RecipientQueue::Ranked& ranked = flight.ranked;
-  if (campaigns_.at(ranked.campaign).campaign.state == CampaignState::kCancelled) {
-    // Cancelled while it was out: it may not leave again.
-    ports::EndDelivery end;
-    end.delivery = ranked.candidate.id;
-    end.state = DeliveryState::kCancelled;
-    end.now = now_.wall;
-    Emit(std::move(end));
-    tried_.erase(ranked.candidate.id);
-    return;
-  }
+  // Cancelled while it was out: it may not leave again.
+  if (IsCancelled(ranked.campaign)) return EndCancelled(ranked.candidate.id);
   QueuedDelivery delivery;
   delivery.id = ranked.candidate.id;
   delivery.campaign = ranked.campaign;
@@ -101,6 +94,15 @@ void Shard::Impl::Requeue(const Flight& flight, absl::Time not_before,
   delivery.not_before = not_before;
   delivery.pinned_ip = pinned_ip;
   Enqueue(delivery);
+}
+
+void Shard::Impl::EndCancelled(DeliveryId id) {
+  ports::EndDelivery end;
+  end.delivery = id;
+  end.state = DeliveryState::kCancelled;
+  end.now = now_.wall;
+  Emit(std::move(end));
+  tried_.erase(id);
 }
 
 void Shard::Impl::AskForMx() {
@@ -140,7 +142,9 @@ void Shard::Impl::On(const MxAnswer& answer) {
   // In the order of the queue, which fills it faster and more tightly.
   std::sort(waiting.begin(), waiting.end(),
             [](const auto& a, const auto& b) { return a.candidate < b.candidate; });
-  for (const DomainState::Waiting& one : waiting) EnqueueAt(domain, one);
+  for (const DomainState::Waiting& one : waiting) {
+    if (!IsCancelled(one.campaign)) EnqueueAt(domain, one);
+  }
 }
 
 ProviderIndex Shard::Impl::ProviderOf(const ports::MxSet& mx) {
@@ -164,6 +168,7 @@ ProviderIndex Shard::Impl::ProviderOf(const ports::MxSet& mx) {
 
 void Shard::Impl::BounceWaiting(DomainState& domain) {
   for (const DomainState::Waiting& waiting : domain.waiting) {
+    if (IsCancelled(waiting.campaign)) continue;
     const DeliveryId id = waiting.candidate.id;
     ports::EndDelivery end;
     end.delivery = id;
@@ -179,6 +184,10 @@ void Shard::Impl::BounceWaiting(DomainState& domain) {
     tried_.erase(id);
   }
   domain.waiting = {};
+}
+
+void Shard::Impl::On(const Ended& ended) {
+  for (const DeliveryId id : ended.deliveries) tried_.erase(id);
 }
 
 void Shard::Impl::On(const SuppressedAddress& suppressed) {

@@ -241,6 +241,7 @@ void Shard::Impl::SettleInDoubt(ConnectionState& connection, const Flight& fligh
   settle.state = DeliveryState::kInDoubt;
   tried_.erase(settle.delivery);
   Finish(lane, flight.ranked.campaign, std::move(settle), EventType::kInDoubt);
+  if (IsCancelled(flight.ranked.campaign)) EndCancelled(flight.ranked.candidate.id);
 }
 
 void Shard::Impl::SettleLost(ConnectionState& connection, const Flight& flight,

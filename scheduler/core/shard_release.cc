@@ -55,7 +55,7 @@ void Shard::Impl::Release() {
 
 void Shard::Impl::ReleaseIp(IpState& ip) {
   const Wait ip_wait = IpBlocking(ip);
-  TendEngaged(ip, ip_wait);
+  TendEngaged(ip);
   if (ip_wait.reason != Reason::kNone) {
     WakeAt(ip_wait.until);
     return;
@@ -113,8 +113,7 @@ void Shard::Impl::Sleep(IpState& ip, LaneBook& lane, absl::Time until) {
   ip.alarms.push({until, lane.provider});
 }
 
-void Shard::Impl::TendEngaged(IpState& ip, const Wait& ip_wait) {
-  const bool revoked = ip_wait.reason != Reason::kNone && Revokes(ip_wait.reason);
+void Shard::Impl::TendEngaged(IpState& ip) {
   for (const ProviderIndex provider :
        std::vector<ProviderIndex>(ip.engaged.begin(), ip.engaged.end())) {
     LaneBook& lane = *ip.lanes[provider];
@@ -126,17 +125,17 @@ void Shard::Impl::TendEngaged(IpState& ip, const Wait& ip_wait) {
       if (lane.pinned.Ripen(now_.wall)) Wake(lane);
       WakeAt(lane.pinned.NextRipe());
     }
-    if (!lane.ready.empty()) {
-      if (revoked || lane.paused || Revokes(lane.throttle.Blocking(now_.wall).reason)) {
-        Revoke(lane, /*all=*/true);
-      }
-      Dispatch(lane);
-    }
+    Dispatch(lane);
     Trim(lane);
   }
 }
 
-Wait Shard::Impl::IpBlocking(const IpState& ip) const {
+bool Shard::Impl::Stopped(const LaneBook& lane) const {
+  return lane.paused || Revokes(lane.throttle.Blocking(now_.wall).reason) ||
+         Revokes(IpStopping(ips_[lane.ip]).reason);
+}
+
+Wait Shard::Impl::IpStopping(const IpState& ip) const {
   if (draining_) return {Reason::kDraining, absl::InfiniteFuture(), ""};
   if (ip.pool < 0) return {Reason::kNotInPool, absl::InfiniteFuture(), ""};
   if (const Plan* plan = PlanOf(ip); plan != nullptr && plan->state != PlanState::kGraduated) {
@@ -153,6 +152,13 @@ Wait Shard::Impl::IpBlocking(const IpState& ip) const {
     if (now_.wall < ip.window_start) return {Reason::kOutsideWindow, ip.window_start, ""};
     if (now_.wall >= ip.window_end)
       return {Reason::kOutsideWindow, ip.day_end, "today's window is over"};
+  }
+  return {};
+}
+
+Wait Shard::Impl::IpBlocking(const IpState& ip) const {
+  if (const Wait wait = IpStopping(ip); wait.reason != Reason::kNone) return wait;
+  if (Warming(ip)) {
     if (const int64_t used = Used(ip); used >= ip.day->cap) {
       return {Reason::kIpDailyCap, ip.day_end, absl::StrCat(used, " of ", ip.day->cap, " used")};
     }
@@ -367,6 +373,8 @@ void Shard::Impl::FlushClaims() {
 }
 
 void Shard::Impl::Dispatch(LaneBook& lane) {
+  // A claim may come back after a stop that was not known when it was made (L6).
+  Revoke(lane, /*all=*/Stopped(lane));
   std::vector<Flight> stranded;
   for (size_t i = 0; i < lane.ready.size();) {
     Flight& flight = lane.ready[i];
@@ -395,6 +403,7 @@ void Shard::Impl::Dispatch(LaneBook& lane) {
 }
 
 void Shard::Impl::Revoke(LaneBook& lane, bool all) {
+  if (lane.ready.empty()) return;
   std::vector<Flight> back;
   std::deque<Flight> keep;
   for (Flight& flight : lane.ready) {

@@ -1,6 +1,5 @@
 #include "scheduler/engine/backup_runner.h"
 
-#include <future>
 #include <utility>
 
 #include "scheduler/base/status_macros.h"
@@ -56,12 +55,9 @@ void BackupRunner::Stop() {
 }
 
 absl::Status BackupRunner::OnStore(const std::function<absl::Status(ports::Store&)>& step) {
-  std::promise<absl::Status> answer;
-  std::future<absl::Status> answered = answer.get_future();
-  const bool posted = committer_->PostRead(
-      [&step, &answer](ports::Store& store) { answer.set_value(step(store)); });
-  if (!posted) return absl::UnavailableError("too many wait for the store; try again later");
-  return answered.get();
+  absl::Status status;
+  if (committer_->RunBetween([&](ports::Store& store) { status = step(store); })) return status;
+  return absl::UnavailableError("the daemon is shutting down");
 }
 
 absl::Status BackupRunner::Copy(std::unique_ptr<ports::Backup>* backup, const std::string& path,
@@ -93,14 +89,8 @@ absl::StatusOr<ports::BackupProgress> BackupRunner::Run(const std::string& path,
   const absl::Status status = Copy(&backup, path, progress);
   if (backup == nullptr) return status;
   const ports::BackupProgress reached = backup->progress();
-  // It ends on the store's thread. With 10,000 others in front it waits its turn.
-  while (backup != nullptr) {
-    const absl::Status ended = OnStore([&](ports::Store&) {
-      backup.reset();
-      return absl::OkStatus();
-    });
-    if (!ended.ok()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  // On the store's thread; if that has ended, nobody else has the store.
+  if (!committer_->RunBetween([&](ports::Store&) { backup.reset(); })) backup.reset();
   if (!status.ok()) return status;
   return reached;
 }

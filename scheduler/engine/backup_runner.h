@@ -1,5 +1,6 @@
 // backup_runner.h: one backup at a time, on a thread of its own: it asks the committer for one
-// short step after the other and waits for the disk itself, so that no commit waits for the copy.
+// short step after the other, between commits, and waits for the disk itself, so that no commit
+// waits for the copy.
 //
 // Threads  Start and Stop: any.
 #pragma once
@@ -35,7 +36,7 @@ class BackupRunner {
   absl::StatusOr<ports::BackupProgress> Run(const std::string& path, Progress& progress);
   absl::Status Copy(std::unique_ptr<ports::Backup>* backup, const std::string& path,
                     Progress& progress);
-  // Runs `step` on the committer's thread and waits for it. UNAVAILABLE: it takes no more.
+  // Runs `step` on the committer's thread. UNAVAILABLE: that has ended.
   absl::Status OnStore(const std::function<absl::Status(ports::Store&)>& step);
   bool stopping() const ABSL_LOCKS_EXCLUDED(mu_);
 

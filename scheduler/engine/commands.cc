@@ -50,8 +50,7 @@ Event Engine::Impl::AuditEvent(EventType type, const Request& request, std::stri
 // --- Checks that need to know the other records
 // -------------------------------------------------------
 
-absl::Status Engine::Impl::CheckEgressIp(const EgressIp& ip) const {
-  RETURN_IF_ERROR(ValidateEgressIp(ip));
+absl::Status Engine::Impl::CheckReferences(const EgressIp& ip) const {
   const std::string address = CanonicalIpAddress(ip.address);
   const auto taken = [&](const EgressIpId& other) {
     return absl::FailedPreconditionError(absl::StrCat("address ", ip.address,
@@ -66,7 +65,7 @@ absl::Status Engine::Impl::CheckEgressIp(const EgressIp& ip) const {
   return absl::OkStatus();
 }
 
-absl::Status Engine::Impl::CheckMembers(const Pool& pool) const {
+absl::Status Engine::Impl::CheckReferences(const Pool& pool) const {
   for (const EgressIpId& ip : pool.egress_ips) {
     if (shard_.FindEgressIp(ip) == nullptr) {
       return absl::NotFoundError(absl::StrCat("egress_ips: egress IP \"", ip.text(),
@@ -82,23 +81,21 @@ absl::Status Engine::Impl::CheckMembers(const Pool& pool) const {
   return absl::OkStatus();
 }
 
-absl::Status Engine::Impl::CheckPlan(const Plan& plan) const {
-  RETURN_IF_ERROR(ValidatePlan(plan));
-  if (const Plan* before = shard_.FindPlan(plan.id);
-      before != nullptr && plan.revision != 0 && before->egress_ip != plan.egress_ip) {
-    return absl::InvalidArgumentError(
-        "egress_ip: a plan's egress IP cannot change; make a new plan");
+absl::Status Engine::Impl::CheckSameIp(const Plan& plan) const {
+  const Plan* before = shard_.FindPlan(plan.id);
+  if (before == nullptr || plan.revision == 0 || before->egress_ip == plan.egress_ip) {
+    return absl::OkStatus();
   }
+  return absl::InvalidArgumentError("egress_ip: a plan's egress IP cannot change; make a new plan");
+}
+
+absl::Status Engine::Impl::CheckReferences(const Plan& plan) const {
   for (const ProviderCap& cap : plan.provider_caps) {
     if (edges_.providers->Find(cap.provider) == nullptr) {
       return absl::NotFoundError(absl::StrCat("provider_caps: provider \"", cap.provider.text(),
                                               "\" does not exist; see the list of providers"));
     }
   }
-  return absl::OkStatus();
-}
-
-absl::Status Engine::Impl::CheckOwner(const Plan& plan) const {
   if (shard_.FindEgressIp(plan.egress_ip) == nullptr) {
     return absl::NotFoundError(absl::StrCat("egress_ip: egress IP \"", plan.egress_ip.text(),
                                             "\" does not exist; create it first"));
@@ -112,9 +109,7 @@ absl::Status Engine::Impl::CheckOwner(const Plan& plan) const {
   return absl::OkStatus();
 }
 
-absl::Status Engine::Impl::CheckCampaign(const Campaign& campaign) const {
-  RETURN_IF_ERROR(ValidateCampaign(campaign));
-  RETURN_IF_ERROR(edges_.composer->Check(campaign));
+absl::Status Engine::Impl::CheckReferences(const Campaign& campaign) const {
   if (shard_.FindPool(campaign.pool) == nullptr) {
     return absl::NotFoundError(
         absl::StrCat("pool: pool \"", campaign.pool.text(), "\" does not exist; create it first"));
@@ -126,11 +121,9 @@ absl::Status Engine::Impl::CheckCampaign(const Campaign& campaign) const {
 // --------------------------------------------------------------------------------------------
 
 template <class Record>
-void Engine::Impl::CommitPut(ports::Put<Record> put, std::vector<ports::Write> extra,
-                             Done<Record> done) {
+void Engine::Impl::CommitPut(ports::Put<Record> put, Done<Record> done) {
   Job job;
   job.writes.push_back(std::move(put));
-  for (ports::Write& write : extra) job.writes.push_back(std::move(write));
   job.done = [this, done = std::move(done)](absl::Status status,
                                             absl::Span<ports::WriteResult> results) mutable {
     if (status.ok()) status = results[0].status;
@@ -167,21 +160,10 @@ absl::Status CheckRevision(const Record& record, const Record* before, bool vali
   return absl::OkStatus();
 }
 
-// What is checked here against other records, and by the store again. A create that was answered
-// before gets its answer whatever has changed since: that, the store knows.
-bool LeftToStore(const absl::Status& references, const Request& request, int64_t revision) {
-  return references.ok() || (revision == 0 && !request.key.id.empty() && !request.validate_only);
-}
-
-// `done`, told in our words what the store does not like about the references either.
-template <class Record>
-Done<Record> Explaining(absl::Status references, Done<Record> done) {
-  if (references.ok()) return done;
-  return [references = std::move(references),
-          done = std::move(done)](absl::StatusOr<Record> stored) mutable {
-    const bool same = stored.status().code() == references.code();
-    done(same ? absl::StatusOr<Record>(references) : std::move(stored));
-  };
+// Is a create that may have been answered before? Then it gets its answer whatever has changed
+// since, and another body under its request_id gets told so: the store decides.
+bool LeftToStore(const Request& request, int64_t revision) {
+  return revision == 0 && !request.key.id.empty() && !request.validate_only;
 }
 
 template <class Record>
@@ -201,7 +183,9 @@ void Engine::Put(EgressIp ip, Request request, Done<EgressIp> done) {
                    done = std::move(done)]() mutable {
     if (impl->stopped()) return done(Gone());
     const EgressIp* before = impl->shard_.FindEgressIp(ip.id);
-    absl::Status status = impl->CheckEgressIp(ip);
+    absl::Status status = ValidateEgressIp(ip);
+    absl::Status refusal = impl->CheckReferences(ip);
+    if (status.ok() && !LeftToStore(request, ip.revision)) status = refusal;
     if (status.ok()) status = CheckRevision(ip, before, request.validate_only, "egress IP");
     if (!status.ok()) return done(status);
     Stamp(ip, before, impl->now());
@@ -211,11 +195,11 @@ void Engine::Put(EgressIp ip, Request request, Done<EgressIp> done) {
                                    AuditText(request, create, "egress IP"));
     Describe(event, ip);
     const std::string address = CanonicalIpAddress(ip.address);
-    impl->new_addresses_.emplace(address, ip.id);
+    const bool reserved = refusal.ok() && impl->new_addresses_.emplace(address, ip.id).second;
     impl->CommitPut<EgressIp>(
-        ports::Put<EgressIp>{std::move(ip), request.key, {std::move(event)}}, {},
-        [impl, address, done = std::move(done)](absl::StatusOr<EgressIp> stored) mutable {
-          impl->new_addresses_.erase(address);
+        ports::Put<EgressIp>{std::move(ip), request.key, {std::move(event)}, std::move(refusal)},
+        [impl, address, reserved, done = std::move(done)](absl::StatusOr<EgressIp> stored) mutable {
+          if (reserved) impl->new_addresses_.erase(address);
           done(std::move(stored));
         });
   });
@@ -227,8 +211,8 @@ void Engine::Put(Pool pool, Request request, Done<Pool> done) {
     if (impl->stopped()) return done(Gone());
     const Pool* before = impl->shard_.FindPool(pool.id);
     absl::Status status = ValidatePool(pool);
-    const absl::Status references = impl->CheckMembers(pool);
-    if (status.ok() && !LeftToStore(references, request, pool.revision)) status = references;
+    absl::Status refusal = impl->CheckReferences(pool);
+    if (status.ok() && !LeftToStore(request, pool.revision)) status = refusal;
     if (status.ok()) status = CheckRevision(pool, before, request.validate_only, "pool");
     if (!status.ok()) return done(status);
     Stamp(pool, before, impl->now());
@@ -237,8 +221,9 @@ void Engine::Put(Pool pool, Request request, Done<Pool> done) {
     Event event = impl->AuditEvent(create ? EventType::kCreated : EventType::kUpdated, request,
                                    AuditText(request, create, "pool"));
     Describe(event, pool);
-    impl->CommitPut(ports::Put<Pool>{std::move(pool), request.key, {std::move(event)}}, {},
-                    Explaining(references, std::move(done)));
+    impl->CommitPut(
+        ports::Put<Pool>{std::move(pool), request.key, {std::move(event)}, std::move(refusal)},
+        std::move(done));
   });
 }
 
@@ -247,9 +232,10 @@ void Engine::Put(Plan plan, Request request, Done<Plan> done) {
                    done = std::move(done)]() mutable {
     if (impl->stopped()) return done(Gone());
     const Plan* before = impl->shard_.FindPlan(plan.id);
-    absl::Status status = impl->CheckPlan(plan);
-    const absl::Status references = impl->CheckOwner(plan);
-    if (status.ok() && !LeftToStore(references, request, plan.revision)) status = references;
+    absl::Status status = ValidatePlan(plan);
+    if (status.ok()) status = impl->CheckSameIp(plan);
+    absl::Status refusal = impl->CheckReferences(plan);
+    if (status.ok() && !LeftToStore(request, plan.revision)) status = refusal;
     if (status.ok()) status = CheckRevision(plan, before, request.validate_only, "plan");
     if (!status.ok()) return done(status);
     Stamp(plan, before, impl->now());
@@ -261,8 +247,9 @@ void Engine::Put(Plan plan, Request request, Done<Plan> done) {
     Event event = impl->AuditEvent(create ? EventType::kCreated : EventType::kUpdated, request,
                                    AuditText(request, create, "plan"));
     Describe(event, plan);
-    impl->CommitPut(ports::Put<Plan>{std::move(plan), request.key, {std::move(event)}}, {},
-                    Explaining(references, std::move(done)));
+    impl->CommitPut(
+        ports::Put<Plan>{std::move(plan), request.key, {std::move(event)}, std::move(refusal)},
+        std::move(done));
   });
 }
 
@@ -271,7 +258,10 @@ void Engine::Put(Campaign campaign, Request request, Done<Campaign> done) {
                    done = std::move(done)]() mutable {
     if (impl->stopped()) return done(Gone());
     const Campaign* before = impl->shard_.FindCampaign(campaign.id);
-    absl::Status status = impl->CheckCampaign(campaign);
+    absl::Status status = ValidateCampaign(campaign);
+    if (status.ok()) status = impl->edges_.composer->Check(campaign);
+    absl::Status refusal = impl->CheckReferences(campaign);
+    if (status.ok() && !LeftToStore(request, campaign.revision)) status = refusal;
     if (status.ok()) status = CheckRevision(campaign, before, request.validate_only, "campaign");
     if (!status.ok()) return done(status);
     Stamp(campaign, before, impl->now());
@@ -283,8 +273,10 @@ void Engine::Put(Campaign campaign, Request request, Done<Campaign> done) {
     Event event = impl->AuditEvent(create ? EventType::kCreated : EventType::kUpdated, request,
                                    AuditText(request, create, "campaign"));
     Describe(event, campaign);
-    impl->CommitPut(ports::Put<Campaign>{std::move(campaign), request.key, {std::move(event)}}, {},
-                    std::move(done));
+    impl->CommitPut(
+        ports::Put<Campaign>{
+            std::move(campaign), request.key, {std::move(event)}, std::move(refusal)},
+        std::move(done));
   });
 }
 
@@ -372,7 +364,7 @@ void Engine::Impl::ChangePlan(PlanId id, PlanVerb verb, int64_t revision, Reques
   if (request.validate_only) return done(std::move(plan));
   Event event = AuditEvent(move->event, request, request.reason);
   Describe(event, plan);
-  CommitPut<Plan>(ports::Put<Plan>{std::move(plan), {}, {std::move(event)}}, {},
+  CommitPut<Plan>(ports::Put<Plan>{std::move(plan), {}, {std::move(event)}},
                   [this, id, verb, revision, request, tries,
                    done = std::move(done)](absl::StatusOr<Plan> stored) mutable {
                     const bool met = absl::IsAborted(stored.status()) && revision == 0;
@@ -402,19 +394,23 @@ void Engine::Impl::ChangeCampaign(CampaignId id, CampaignVerb verb, int64_t revi
   if (request.validate_only) return done(std::move(campaign));
   Event event = AuditEvent(move->event, request, request.reason);
   Describe(event, campaign);
-  std::vector<ports::Write> extra;
-  if (verb == CampaignVerb::kCancel) extra.push_back(ports::CancelDeliveries{id, now()});
-  CommitPut<Campaign>(
-      ports::Put<Campaign>{std::move(campaign), {}, {std::move(event)}}, std::move(extra),
-      [this, id, verb, revision, request, tries,
-       done = std::move(done)](absl::StatusOr<Campaign> stored) mutable {
-        const bool met = absl::IsAborted(stored.status()) && revision == 0;
-        if (!met || tries >= kMostTries) return done(std::move(stored));
-        PostTask([this, id, verb, request = std::move(request), tries,
-                  done = std::move(done)]() mutable {
-          ChangeCampaign(id, verb, 0, std::move(request), std::move(done), tries + 1);
-        });
-      });
+  CommitPut<Campaign>(ports::Put<Campaign>{std::move(campaign), {}, {std::move(event)}},
+                      [this, id, verb, revision, request, tries,
+                       done = std::move(done)](absl::StatusOr<Campaign> stored) mutable {
+                        if (stored.ok() && verb == CampaignVerb::kCancel) {
+                          // The first step before the answer, whose counts then show it: all, if
+                          // there are few.
+                          cancels_.Add(id);
+                          CancelIfDue(edges_.clock->Now());
+                        }
+                        const bool met = absl::IsAborted(stored.status()) && revision == 0;
+                        if (!met || tries >= kMostTries) return done(std::move(stored));
+                        PostTask([this, id, verb, request = std::move(request), tries,
+                                  done = std::move(done)]() mutable {
+                          ChangeCampaign(id, verb, 0, std::move(request), std::move(done),
+                                         tries + 1);
+                        });
+                      });
 }
 
 void Engine::Impl::ChangeLane(Lane lane, LaneVerb verb, Request request,
@@ -510,6 +506,7 @@ void Engine::Impl::Import(ports::AppendRecipients chunk, Done<ports::AppendOutco
   }
   if (!refused.ok()) return done(refused);
   Job job;
+  job.rows = std::max<size_t>(chunk.rows.size(), 1);
   job.writes.push_back(std::move(chunk));
   job.done = [this, done = std::move(done)](absl::Status status,
                                             absl::Span<ports::WriteResult> results) mutable {

@@ -9,6 +9,8 @@ namespace {
 constexpr size_t kMostReads = 10'000;
 // Writes of one commit: more would keep the first caller waiting for the last one's rows.
 constexpr size_t kMostWrites = 4'000;
+// Rows of imports in one commit: some 50 ms.
+constexpr size_t kMostRows = 20'000;
 constexpr auto kFullDiskPause = std::chrono::milliseconds(500);
 // So long without work, and the store's memory is given back.
 constexpr auto kIdle = std::chrono::seconds(1);
@@ -63,6 +65,7 @@ void Committer::Stop() {
   {
     base::MutexLock lock(&mu_);
     ended_ = true;
+    stepped_.NotifyAll();
     kept.swap(kept_);
     late.swap(jobs_);
   }
@@ -94,6 +97,31 @@ bool Committer::PostRead(absl::AnyInvocable<void(ports::Store&)> read) {
   return true;
 }
 
+bool Committer::RunBetween(const std::function<void(ports::Store&)>& run) {
+  Step step{run};
+  base::MutexLock lock(&mu_);
+  if (ended_) return false;
+  steps_.push_back(&step);
+  wake_.NotifyOne();
+  while (!step.over && !ended_) stepped_.Wait(&mu_);
+  if (!step.over) std::erase(steps_, &step);
+  return step.over;
+}
+
+void Committer::RunStep() {
+  Step* step = nullptr;
+  {
+    base::MutexLock lock(&mu_);
+    if (steps_.empty()) return;
+    step = steps_.front();
+    steps_.pop_front();
+  }
+  step->run(*store_);
+  base::MutexLock lock(&mu_);
+  step->over = true;
+  stepped_.NotifyAll();
+}
+
 absl::Status Committer::health() const {
   base::MutexLock lock(&mu_);
   return health_;
@@ -101,7 +129,7 @@ absl::Status Committer::health() const {
 
 bool Committer::idle() const {
   base::MutexLock lock(&mu_);
-  return !busy_ && jobs_.empty() && reads_.empty() && kept_.empty();
+  return !busy_ && jobs_.empty() && reads_.empty() && steps_.empty() && kept_.empty();
 }
 
 void Committer::Loop() {
@@ -112,21 +140,24 @@ void Committer::Loop() {
     Reads reads;
     {
       base::MutexLock lock(&mu_);
-      while (jobs_.empty() && reads_.empty() && !stopping_) {
+      while (jobs_.empty() && reads_.empty() && steps_.empty() && !stopping_) {
         if (accepting_ && rested) {
           wake_.Wait(&mu_);
         } else if (accepting_) {
           wake_.WaitFor(&mu_, kIdle);
-          rested = jobs_.empty() && reads_.empty() && !stopping_;
+          rested = jobs_.empty() && reads_.empty() && steps_.empty() && !stopping_;
           if (rested) store_->ReleaseMemory();
         } else {
           wake_.WaitFor(&mu_, kFullDiskPause);
           break;
         }
       }
-      if (stopping_ && jobs_.empty() && reads_.empty()) {
+      if (stopping_ && jobs_.empty() && reads_.empty() && steps_.empty()) {
         // What a full disk still holds back is tried once more; else it comes back in doubt.
-        if (kept_.empty() || last_try) return;
+        if (kept_.empty() || last_try) {
+          ended_ = true;
+          return;
+        }
         last_try = true;
       }
       jobs.swap(jobs_);
@@ -143,13 +174,14 @@ void Committer::Loop() {
 bool Committer::RunPending() {
   std::deque<Job> jobs;
   Reads reads;
+  bool again = false;
   {
     base::MutexLock lock(&mu_);
-    if (jobs_.empty() && reads_.empty() && kept_.empty()) return false;
+    if (jobs_.empty() && reads_.empty() && steps_.empty() && kept_.empty()) return false;
+    again = jobs_.empty() && reads_.empty() && steps_.empty();
     jobs.swap(jobs_);
     reads.swap(reads_);
   }
-  const bool again = jobs.empty() && reads.empty();
   Work(std::move(jobs), std::move(reads));
   base::MutexLock lock(&mu_);
   return !again || kept_.empty();
@@ -165,20 +197,20 @@ void Committer::Work(std::deque<Job> jobs, Reads reads) {
   if (full_) full_ = absl::IsResourceExhausted(store_->KeepReserve());
   // Nobody dares to write since the disk was full: let them try again.
   if (!full_ && jobs.empty() && reads.empty()) SetAccepting(true);
+  std::deque<Job> imports;
   bool stuck = false;
-  while (!jobs.empty() && !stuck) {
-    std::vector<Job> group;
-    for (size_t writes = 0; !jobs.empty() && writes < kMostWrites; jobs.pop_front()) {
-      if (full_ && !jobs.front().critical && health().ok()) {
-        jobs.front().done(FullDisk(), {});
-        continue;
-      }
-      writes += jobs.front().writes.size();
-      group.push_back(std::move(jobs.front()));
-    }
+  const auto read_all = [&] {
+    for (; !reads.empty(); reads.pop_front()) reads.front()(*store_);
+  };
+  while (!stuck) {
+    std::vector<Job> group = NextGroup(&jobs, &imports);
     if (group.empty()) break;
     if (CommitGroup(group).ok()) {
       if (!full_) SetAccepting(true);
+      if (jobs.empty()) read_all();
+      if (imports.empty()) continue;
+      RunStep();
+      TakeMore(&jobs, &reads);
       continue;
     }
     SetAccepting(false);
@@ -194,15 +226,46 @@ void Committer::Work(std::deque<Job> jobs, Reads reads) {
     // None may overtake what is kept.
     std::vector<Job> rest(std::make_move_iterator(jobs.begin()),
                           std::make_move_iterator(jobs.end()));
+    for (Job& job : imports) job.done(FullDisk(), {});
     for (Job& job : TakeCritical(rest, FullDisk())) {
       base::MutexLock lock(&mu_);
       kept_.push_back(std::move(job));
     }
   }
-  while (!reads.empty()) {
-    reads.front()(*store_);
-    reads.pop_front();
+  read_all();
+  RunStep();
+}
+
+void Committer::TakeMore(std::deque<Job>* jobs, Reads* reads) {
+  base::MutexLock lock(&mu_);
+  for (; !jobs_.empty(); jobs_.pop_front()) jobs->push_back(std::move(jobs_.front()));
+  reads->swap(reads_);
+}
+
+std::vector<Job> Committer::NextGroup(std::deque<Job>* jobs, std::deque<Job>* imports) {
+  const bool refuse = full_ && health().ok();
+  std::vector<Job> group;
+  size_t writes = 0, rows = 0;
+  for (; !jobs->empty() && writes < kMostWrites; jobs->pop_front()) {
+    Job& job = jobs->front();
+    if (refuse && !job.critical) {
+      job.done(FullDisk(), {});
+    } else if (job.rows > 0) {
+      imports->push_back(std::move(job));
+    } else {
+      writes += job.writes.size();
+      group.push_back(std::move(job));
+    }
   }
+  for (; !imports->empty() && rows < kMostRows; imports->pop_front()) {
+    if (refuse) {
+      imports->front().done(FullDisk(), {});
+      continue;
+    }
+    rows += imports->front().rows;
+    group.push_back(std::move(imports->front()));
+  }
+  return group;
 }
 
 absl::Status Committer::CommitGroup(std::vector<Job>& jobs) {

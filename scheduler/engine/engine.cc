@@ -117,6 +117,10 @@ absl::Status Engine::Impl::Load() {
   add(directory.ledger);
   add(directory.plan_days);
   add(directory.lanes);
+  // One whose recipients were not all taken off when the daemon ended.
+  for (const Campaign& campaign : directory.campaigns) {
+    if (campaign.state == CampaignState::kCancelled) cancels_.Add(campaign.id);
+  }
   add(directory.campaigns);
   for (auto& [key, name] : directory.domains) letters.push_back(core::NewDomain{key, name});
   shard_.Take(edges_.clock->Now(), letters);
@@ -244,6 +248,7 @@ bool Engine::Impl::StepOnce() {
   bool busy = !letters.empty() || !tasks.empty() || !effects.empty();
   CarryOut(std::move(effects));
   if (PruneIfDue(now)) busy = true;
+  if (CancelIfDue(now)) busy = true;
   // After the step, so that what a task answers is in force.
   for (Task& task : tasks) task();
   base::MutexLock lock(&mu_);
@@ -268,7 +273,8 @@ absl::Time Engine::Impl::Turn() {
 
 absl::Time Engine::Impl::NextWake() const {
   const base::Moment now = edges_.clock->Now();
-  return std::min(shard_.next_wake(), now.wall + (retention_.next_time() - now.steady));
+  const absl::Duration sweep = std::min(retention_.next_time(), cancels_.next_time());
+  return std::min(shard_.next_wake(), now.wall + (sweep - now.steady));
 }
 
 bool Engine::Impl::PruneIfDue(const base::Moment& now) {
@@ -290,6 +296,32 @@ bool Engine::Impl::PruneIfDue(const base::Moment& now) {
       } else if (!retention_.sweeping() && sum.deliveries + sum.events > 0) {
         spdlog::info("pruned {} finished recipients and {} events", sum.deliveries, sum.events);
       }
+    });
+  };
+  committer_.Post(std::move(job));
+  return true;
+}
+
+bool Engine::Impl::CancelIfDue(const base::Moment& now) {
+  std::optional<ports::CancelDeliveries> step = cancels_.Next(now);
+  if (!step) return false;
+  Job job;
+  job.writes.push_back(*step);
+  job.done = [this](absl::Status status, absl::Span<ports::WriteResult> results) {
+    if (status.ok()) status = results[0].status;
+    absl::StatusOr<ports::CancelledDeliveries> outcome = ports::CancelledDeliveries();
+    if (status.ok()) {
+      outcome = std::get<ports::CancelledDeliveries>(std::move(results[0].value));
+      PostLetter(core::Ended{outcome->ended});
+    } else {
+      outcome = status;
+    }
+    PostTask([this, outcome = std::move(outcome)] {
+      if (!outcome.ok()) {
+        spdlog::warn("taking cancelled recipients off goes on in a minute: {}",
+                     outcome.status().ToString());
+      }
+      cancels_.Done(outcome, edges_.clock->Now().steady);
     });
   };
   committer_.Post(std::move(job));

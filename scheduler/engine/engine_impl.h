@@ -14,6 +14,7 @@
 #include "scheduler/base/mutex.h"
 #include "scheduler/core/shard.h"
 #include "scheduler/engine/backup_runner.h"
+#include "scheduler/engine/cancel_sweep.h"
 #include "scheduler/engine/committer.h"
 #include "scheduler/engine/engine.h"
 #include "scheduler/engine/retention.h"
@@ -36,15 +37,16 @@ class Engine::Impl {
   // Stop it runs at once, on the caller's.
   void PostTask(Task task) ABSL_LOCKS_EXCLUDED(mu_);
   bool stopped() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Posts the next step of cancels_ if it is due.
+  bool CancelIfDue(const base::Moment& now);
   int64_t Subscribe(absl::AnyInvocable<void()> listener) ABSL_LOCKS_EXCLUDED(subscribers_mu_);
   void Unsubscribe(int64_t id) ABSL_LOCKS_EXCLUDED(subscribers_mu_);
 
   // --- commands.cc
   // --------------------------------------------------------------------------------- Runs on the
-  // engine's thread: commits `put` with `extra` writes behind it, and answers when the stored
-  // record is in force.
+  // engine's thread: commits `put`, and answers there when the stored record is in force.
   template <class Record>
-  void CommitPut(ports::Put<Record> put, std::vector<ports::Write> extra, Done<Record> done);
+  void CommitPut(ports::Put<Record> put, Done<Record> done);
   void Import(ports::AppendRecipients chunk, Done<ports::AppendOutcome> done);
   void ChangePlan(PlanId id, PlanVerb verb, int64_t revision, Request request, Done<Plan> done,
                   int tries);
@@ -52,11 +54,12 @@ class Engine::Impl {
                       Done<Campaign> done, int tries);
   void ChangeLane(Lane lane, LaneVerb verb, Request request, Done<core::LaneStatus> done);
   void SaveLaneAgain(const LaneRecord& written, Done<core::LaneStatus> done);
-  absl::Status CheckMembers(const Pool& pool) const;
-  absl::Status CheckPlan(const Plan& plan) const;  // All but its owner.
-  absl::Status CheckOwner(const Plan& plan) const;
-  absl::Status CheckCampaign(const Campaign& campaign) const;
-  absl::Status CheckEgressIp(const EgressIp& ip) const;
+  // Against the other records.
+  absl::Status CheckReferences(const EgressIp& ip) const;
+  absl::Status CheckReferences(const Pool& pool) const;
+  absl::Status CheckReferences(const Plan& plan) const;
+  absl::Status CheckReferences(const Campaign& campaign) const;
+  absl::Status CheckSameIp(const Plan& plan) const;
   Event AuditEvent(EventType type, const Request& request, std::string text) const;
   absl::Time now() const { return edges_.clock->Now().wall; }
 
@@ -65,6 +68,7 @@ class Engine::Impl {
   const Threads threads_;
   core::Shard shard_;    // The engine's thread only.
   Retention retention_;  // The same.
+  CancelSweep cancels_;  // The same.
   Committer committer_;
   BackupRunner backups_{&committer_};
 

@@ -49,12 +49,15 @@ struct RequestKey {
 
 // Stores a record: creates it when record.revision == 0, else replaces the one with exactly that
 // revision. The result's record has the new revision (and for a campaign its key). `events` are
-// appended with it. A request_id that was answered before gets the record as it is now (AIP-155).
+// appended with it. A request_id that was answered before gets the record as it is now (AIP-155),
+// whatever else would forbid the write.
 template <class Record>
 struct Put {
   Record record;
   RequestKey request;
   std::vector<Event> events;
+  // Not OK: what forbids it, unless the request was answered before; only the store knows.
+  absl::Status refusal = absl::OkStatus();
 };
 
 struct PutPlanDay {
@@ -119,7 +122,7 @@ struct ClaimedDelivery {
 
 // Puts claimed deliveries back as they were: nothing was attempted, the slots return. All or none:
 // FAILED_PRECONDITION when one is not claimed by this lane on this day. One whose campaign was
-// cancelled meanwhile waits for another CancelDeliveries.
+// cancelled meanwhile is for the caller to end.
 struct Release {
   Lane lane;
   absl::CivilDay day;
@@ -158,10 +161,20 @@ struct EndDelivery {
   absl::Time now;
 };
 
-// Cancels what of the campaign is queued, deferred or in doubt. Put<Campaign> goes with it.
+// A step of taking a cancelled campaign's deliveries off: those that are queued, deferred or in
+// doubt become kCancelled. The Put<Campaign> before it is what stops them (see Claim); this keeps
+// the books, a little at a time, so that no commit is long. FAILED_PRECONDITION: it is not
+// cancelled.
 struct CancelDeliveries {
   CampaignId campaign;
   absl::Time now;
+  DeliveryId after;  // Where to go on looking: `next` of the step before.
+  int limit = 1000;  // So many rows are looked at. Range: [1, 10000].
+};
+struct CancelledDeliveries {
+  std::vector<DeliveryId> ended;  // By id.
+  DeliveryId next;
+  bool more = false;  // There may be more behind `next`.
 };
 
 // Adds or replaces; the address's deliveries that are queued or deferred become kSuppressed.
@@ -198,10 +211,10 @@ using Write = std::variant<Put<EgressIp>, Put<Pool>, Put<Plan>, Put<Campaign>, P
 
 struct WriteResult {
   absl::Status status;
-  // Put: the record as stored. AppendRecipients, Claim, Prune: their outcome. AddSuppressions,
-  // Settle with `suppress`, CancelDeliveries: the deliveries that ended by it. Else nothing.
+  // Put: the record as stored. AppendRecipients, Claim, CancelDeliveries, Prune: their outcome.
+  // AddSuppressions, Settle with `suppress`: the deliveries that ended by it. Else nothing.
   std::variant<std::monostate, EgressIp, Pool, Plan, Campaign, AppendOutcome,
-               std::vector<ClaimedDelivery>, std::vector<DeliveryId>, Pruned>
+               std::vector<ClaimedDelivery>, CancelledDeliveries, std::vector<DeliveryId>, Pruned>
       value;
   bool replayed = false;  // Put: the request_id was answered before; this is that answer.
 };
@@ -246,7 +259,8 @@ struct BackupProgress {
 };
 
 // A copy of the store in a file of its own, made a little at a time while the store is used. It
-// holds every commit up to the last Step. The file has its name only when it is complete.
+// holds every commit up to one of its Steps: the last, unless long variables are copied after that.
+// The file has its name only when it is complete.
 class Backup {
  public:
   // On the store's thread. What is not finished is removed.

@@ -104,6 +104,8 @@ ports::WriteResult MemoryTables::Apply(const ports::AppendRecipients& append) {
     DeliveryRow& delivery = deliveries.emplace_back();
     const DeliveryId id(static_cast<int64_t>(deliveries.size()));
     same.push_back(id);
+    if (campaign_row->first_delivery == 0) campaign_row->first_delivery = id.value();
+    campaign_row->last_delivery = id.value();
     delivery.campaign = key;
     delivery.domain = Domain(DomainOf(row.address), &outcome);
     delivery.address = row.address;
@@ -259,16 +261,28 @@ ports::WriteResult MemoryTables::Apply(const ports::EndDelivery& end) {
 ports::WriteResult MemoryTables::Apply(const ports::CancelDeliveries& cancel) {
   const CampaignRow* owner = Find(cancel.campaign);
   if (owner == nullptr) return Failed(NoSuch("campaign", cancel.campaign.text()));
-  const CampaignKey key = owner->campaign.key;
-  std::vector<DeliveryId> ended;
-  for (size_t i = 0; i < deliveries.size(); ++i) {
-    DeliveryRow* row = &deliveries[i];
-    if (row->campaign != key) continue;
+  if (absl::Status status = CheckCancel(cancel, owner->campaign.state); !status.ok()) {
+    return Failed(std::move(status));
+  }
+  ports::CancelledDeliveries outcome;
+  const auto left = [&] {
+    return owner->counts.queued + owner->counts.deferred + owner->counts.in_doubt;
+  };
+  if (left() == 0) return {absl::OkStatus(), std::move(outcome), false};
+  int looked_at = 0;
+  for (int64_t id = std::max(cancel.after.value() + 1, owner->first_delivery);
+       id <= owner->last_delivery && looked_at < cancel.limit; ++id) {
+    DeliveryRow* row = Find(DeliveryId(id));
+    if (row == nullptr) continue;
+    ++looked_at;
+    outcome.next = DeliveryId(id);
+    if (row->campaign != owner->campaign.key) continue;
     if (!IsWaiting(row->state) && row->state != DeliveryState::kInDoubt) continue;
     End(row, DeliveryState::kCancelled, cancel.now);
-    ended.push_back(DeliveryId(static_cast<int64_t>(i + 1)));
+    outcome.ended.push_back(DeliveryId(id));
   }
-  return {absl::OkStatus(), std::move(ended), false};
+  outcome.more = looked_at == cancel.limit && left() > 0;
+  return {absl::OkStatus(), std::move(outcome), false};
 }
 
 void MemoryTables::EndWaiting(const Suppression& suppression, absl::Time time,

@@ -24,7 +24,8 @@ ports::WriteResult MemoryTables::ApplyPut(const ports::Put<Record>& put, Table* 
   }
   const auto it = table->find(id);
   const auto stored = it == table->end() ? std::nullopt : std::optional(it->second.revision);
-  absl::Status status = CheckRevision(kind, id, stored, put.record.revision);
+  absl::Status status = put.refusal;
+  if (status.ok()) status = CheckRevision(kind, id, stored, put.record.revision);
   if (status.ok()) status = CheckReferences(put.record);
   if (status.ok()) status = CheckEvents(put.events);
   if (!status.ok()) return Failed(std::move(status));
@@ -61,7 +62,10 @@ ports::WriteResult MemoryTables::Apply(const ports::Put<Campaign>& put) {
   }
   CampaignRow* row = Find(put.record.id);
   const auto stored = row == nullptr ? std::nullopt : std::optional(row->campaign.revision);
-  absl::Status status = CheckRevision(RecordKind::kCampaign, id, stored, put.record.revision);
+  absl::Status status = put.refusal;
+  if (status.ok()) {
+    status = CheckRevision(RecordKind::kCampaign, id, stored, put.record.revision);
+  }
   if (status.ok() && !pools.contains(put.record.pool.text())) {
     status = NoSuch("pool", put.record.pool.text());
   }

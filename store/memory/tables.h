@@ -63,6 +63,7 @@ struct CampaignRow {
   Campaign campaign;
   CampaignCounts counts;
   CampaignCounts pruned;  // Of those.
+  int64_t first_delivery = 0, last_delivery = 0;  // Its deliveries' ids are in this range.
 };
 
 struct Chunk {

@@ -8,8 +8,10 @@
 #include "absl/strings/str_join.h"
 #include "scheduler/base/status_macros.h"
 #include "scheduler/domain/campaign.h"
+#include "store/sqlite/address_index.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/migrate.h"
+#include "store/sqlite/segments.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace crescendo::store {
@@ -128,6 +130,12 @@ CheckResult Run(Database* database, const Check& check) {
   return ResultOf(check.name, std::move(faults), "");
 }
 
+CheckResult CheckVariables(Database* database) {
+  absl::StatusOr<std::vector<std::string>> faults = SegmentFaults(database, kMostFaults + 1);
+  if (!faults.ok()) return {"variables", false, std::string(faults.status().message())};
+  return ResultOf("variables", *std::move(faults), "");
+}
+
 using Counts = std::map<int64_t, std::array<int64_t, kStates>>;  // By campaign.
 
 absl::Status ReadCounts(Database* database, bool pruned, Counts* kept, Counts* counted) {
@@ -183,6 +191,45 @@ CheckResult CheckCounts(Database* database, bool pruned) {
                   absl::StrCat(total, " recipients of ", counted.size(), " campaigns"));
 }
 
+// The schema since which the index by address is filled in many at a time
+// (0005_address_index.sql).
+constexpr size_t kFiles = 5;
+
+// Each delivery is found by its address, and no campaign has two to the same.
+absl::Status FindAll(Database* database, std::vector<std::string>* faults) {
+  AddressIndex addresses(database, DatabaseOptions().unfiled_addresses);
+  RETURN_IF_ERROR(addresses.Load(INT64_MAX).status());
+  Statement read(database, "SELECT id, campaign, address FROM deliveries ORDER BY id");
+  Rows rows = read.Query();
+  while (faults->size() <= kMostFaults && rows.Next()) {
+    ASSIGN_OR_RETURN(const std::vector<AddressIndex::Match> matches, addresses.Find(rows.Text(2)));
+    bool found = false;
+    for (const AddressIndex::Match& match : matches) {
+      if (match.delivery.value() == rows.Int(0)) found = true;
+      if (match.delivery.value() < rows.Int(0) && match.campaign.value() == rows.Int(1)) {
+        faults->push_back(absl::StrCat("deliveries ", match.delivery.value(), " and ", rows.Int(0),
+                                       " of campaign ", rows.Int(1), " have the same address"));
+      }
+    }
+    if (!found) {
+      faults->push_back(absl::StrCat("delivery ", rows.Int(0), " is not in the index by address"));
+    }
+  }
+  RETURN_IF_ERROR(rows.status());
+  Statement stale(database,
+                  "SELECT 'the index by address names delivery ' || a.delivery || ', which does"
+                  " not exist' FROM delivery_addresses a LEFT JOIN deliveries d"
+                  " ON d.id = a.delivery WHERE d.id IS NULL");
+  return Collect(stale.Query(), faults);
+}
+
+CheckResult CheckAddresses(Database* database) {
+  std::vector<std::string> faults;
+  const absl::Status status = FindAll(database, &faults);
+  if (!status.ok()) faults.emplace_back(status.message());
+  return ResultOf("addresses", std::move(faults), "");
+}
+
 // Takes the lock of a store that is there.
 absl::StatusOr<std::unique_ptr<Database>> OpenThere(const std::string& path) {
   std::error_code error;
@@ -192,17 +239,31 @@ absl::StatusOr<std::unique_ptr<Database>> OpenThere(const std::string& path) {
   return Database::Open(path, {});
 }
 
-absl::StatusOr<std::vector<CheckResult>> CheckFile(const std::string& path) {
+// SQLite takes what is missing of the last page for zeros. With a WAL a page may be half written.
+CheckResult CheckPages(Database* database, bool has_wal) {
+  CheckResult result = Run(database, kPages);
+  const auto page = database->QueryInt("PRAGMA page_size");
+  std::error_code error;
+  const auto size = static_cast<int64_t>(std::filesystem::file_size(database->path(), error));
+  if (result.ok && !has_wal && page.ok() && size % *page != 0) {
+    return {kPages.name, false, absl::StrCat("the file ends within page ", size / *page + 1)};
+  }
+  return result;
+}
+
+absl::StatusOr<std::vector<CheckResult>> CheckFile(const std::string& path, bool has_wal) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Database> database, OpenThere(path));
   database->KeepWalOnClose();
   ASSIGN_OR_RETURN(const SchemaState schema, ReadSchema(database.get(), AllMigrations()));
   if (schema.applied == 0) return absl::DataLossError(absl::StrCat(path, " holds no store"));
   std::vector<CheckResult> results = {
       {"file", true, absl::StrCat("schema ", schema.applied, " of ", schema.known)}};
-  results.push_back(Run(database.get(), kPages));
+  results.push_back(CheckPages(database.get(), has_wal));
   if (!results.back().ok) return results;
   for (const Check& check : kChecks) results.push_back(Run(database.get(), check));
+  results.push_back(CheckVariables(database.get()));
   results.push_back(CheckCounts(database.get(), schema.applied >= kPrunes));
+  if (schema.applied >= kFiles) results.push_back(CheckAddresses(database.get()));
   return results;
 }
 
@@ -212,7 +273,7 @@ absl::StatusOr<std::vector<CheckResult>> CheckStore(const std::string& path) {
   std::error_code error;
   const std::string wal = path + "-wal";
   const bool has_wal = std::filesystem::exists(wal, error);
-  absl::StatusOr<std::vector<CheckResult>> results = CheckFile(path);
+  absl::StatusOr<std::vector<CheckResult>> results = CheckFile(path, has_wal);
   // SQLite makes an empty one.
   if (!has_wal) std::filesystem::remove(wal, error);
   // A file that cannot even be read as a database is a finding.

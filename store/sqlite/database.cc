@@ -42,7 +42,8 @@ std::string LockHolder(const std::string& path) {
     std::ifstream comm(absl::StrCat("/proc/", process, "/comm"));
     std::string name;
     std::getline(comm, name);
-    return absl::StrCat(", by process ", process, name.empty() ? "" : absl::StrCat(" (", name, ")"));
+    return absl::StrCat(", by process ", process,
+                        name.empty() ? "" : absl::StrCat(" (", name, ")"));
   }
   return "";
 }
@@ -194,6 +195,12 @@ absl::Status Database::MaybeCheckpoint() {
   }
   const absl::Status fault = Fault("copying the WAL into the file");
   return absl::IsResourceExhausted(fault) ? absl::OkStatus() : fault;
+}
+
+sqlite3_vfs* Database::vfs() const {
+  sqlite3_vfs* vfs = nullptr;
+  sqlite3_file_control(handle_, "main", SQLITE_FCNTL_VFS_POINTER, &vfs);
+  return vfs;
 }
 
 void Database::ReleaseMemory() {

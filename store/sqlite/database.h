@@ -23,6 +23,7 @@
 
 struct sqlite3;
 struct sqlite3_stmt;
+struct sqlite3_vfs;
 
 namespace crescendo::store {
 
@@ -32,6 +33,11 @@ struct DatabaseOptions {
   // Room set aside for a full disk; it should hold a whole WAL, which a checkpoint copies into the
   // file. Range: [0, 65536].
   int reserve_mib = 0;
+  // New deliveries that wait in memory before they go into the index by address: 24 bytes each, and
+  // a microsecond at the next start. Range: [1, 10000000].
+  int unfiled_addresses = 1 << 18;
+  // Of a file of large variables (segments.h): its room comes back when all in it are pruned.
+  int64_t segment_bytes = 64 << 20;
 };
 
 // What an SQLite error means for the caller. `system_errno`: of the failed call, 0 if unknown.
@@ -68,6 +74,9 @@ class Database {
   int64_t changes() const;  // Rows the last statement changed.
   int64_t last_insert_id() const;
   const std::string& path() const { return path_; }
+  const DatabaseOptions& options() const { return options_; }
+  // How the file is reached.
+  sqlite3_vfs* vfs() const;
   // The last failure of this connection as a status, with what was being done.
   absl::Status Fault(absl::string_view doing) const;
 

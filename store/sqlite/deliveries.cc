@@ -1,10 +1,16 @@
 #include "store/sqlite/deliveries.h"
 
+#include <algorithm>
+
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
 #include "scheduler/base/status_macros.h"
 
 namespace crescendo::store {
 namespace {
+
+// From so many bytes on variables go to a segment; shorter ones share a page of the database.
+constexpr size_t kSegmentBytes = 1024;
 
 // The store keeps these numbers: new enumerators go to the end.
 static_assert(static_cast<int>(DeliveryState::kQueued) == 0);
@@ -66,6 +72,19 @@ absl::StatusOr<std::optional<SuppressionReason>> Deliveries::SuppressedFor(
   return reason;
 }
 
+absl::StatusOr<std::optional<SuppressionReason>> Deliveries::SuppressedFor(
+    const std::string& address, uint64_t hash) {
+  if (!suppressed_) {
+    AddressFilter all;
+    Rows rows = suppressions_.Query();
+    while (rows.Next()) all.Add(AddressHash(rows.Text(0)));
+    RETURN_IF_ERROR(rows.status());
+    suppressed_ = std::move(all);
+  }
+  if (!suppressed_->MayContain(hash)) return std::nullopt;
+  return SuppressedFor(address);
+}
+
 absl::Status Deliveries::Apply(const ports::AppendRecipients& append, ports::WriteResult* result) {
   const CampaignInfo* campaign = records_->Find(append.campaign);
   if (campaign == nullptr) {
@@ -99,10 +118,16 @@ absl::Status Deliveries::Apply(const ports::AppendRecipients& append, ports::Wri
   }
   if (!result->status.ok()) return absl::OkStatus();
 
+  bool fresh = false;
+  {
+    Rows rows = first_delivery_.Query(key);
+    fresh = rows.Next() && rows.IsNull(0);
+    RETURN_IF_ERROR(rows.status());
+  }
   outcome.queued.reserve(append.rows.size());
   int64_t newest = 0;
   for (const auto& row : append.rows) {
-    RETURN_IF_ERROR(AppendRow(row, *campaign, append.now, &outcome, &newest));
+    RETURN_IF_ERROR(AppendRow(row, *campaign, fresh, append.now, &outcome, &newest));
   }
   if (const int64_t stored = outcome.added + outcome.suppressed; stored > 0) {
     RETURN_IF_ERROR(extend_range_.Run(key, newest - stored + 1, newest));
@@ -117,24 +142,25 @@ absl::Status Deliveries::Apply(const ports::AppendRecipients& append, ports::Wri
 }
 
 absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
-                                   const CampaignInfo& campaign, absl::Time now,
+                                   const CampaignInfo& campaign, bool fresh, absl::Time now,
                                    ports::AppendOutcome* outcome, int64_t* newest) {
-  const absl::string_view name = DomainOf(row.address);
-  ASSIGN_OR_RETURN(const Names::DomainNumber domain, names_->Domain(name));
-  if (domain.is_new) outcome->new_domains.emplace_back(domain.key, name);
-  ASSIGN_OR_RETURN(const auto suppressed, SuppressedFor(row.address));
-  const DeliveryState state = suppressed ? DeliveryState::kSuppressed : DeliveryState::kQueued;
-  RETURN_IF_ERROR(add_.Run(campaign.key.value(), domain.key, static_cast<int>(state), row.score,
-                           now, row.address));
-  if (database_->changes() == 0) {
+  const uint64_t hash = AddressHash(row.address);
+  ASSIGN_OR_RETURN(const bool duplicate,
+                   addresses_->Contains(campaign.key, fresh, hash, row.address));
+  if (duplicate) {
     ++outcome->duplicates;
     return absl::OkStatus();
   }
+  const absl::string_view name = DomainOf(row.address);
+  ASSIGN_OR_RETURN(const Names::DomainNumber domain, names_->Domain(name));
+  if (domain.is_new) outcome->new_domains.emplace_back(domain.key, name);
+  ASSIGN_OR_RETURN(const auto suppressed, SuppressedFor(row.address, hash));
+  const DeliveryState state = suppressed ? DeliveryState::kSuppressed : DeliveryState::kQueued;
+  RETURN_IF_ERROR(add_.Run(campaign.key.value(), domain.key, static_cast<int>(state), row.score,
+                           now, row.address));
   *newest = database_->last_insert_id();
-  if (!row.variables.empty()) {
-    const std::string variables = EncodeVariables(row.variables);
-    RETURN_IF_ERROR(add_variables_.Run(*newest, BlobOrNull{variables}));
-  }
+  addresses_->Add(campaign.key, hash, *newest);
+  if (!row.variables.empty()) RETURN_IF_ERROR(AddVariables(*newest, row.variables));
   if (suppressed) {
     ++outcome->suppressed;
   } else {
@@ -148,11 +174,27 @@ absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
   return absl::OkStatus();
 }
 
+absl::Status Deliveries::AddVariables(int64_t id, const Variables& variables) {
+  EncodeVariables(variables, &encoded_);
+  if (encoded_.size() < kSegmentBytes) return add_variables_.Run(id, BlobOrNull{encoded_});
+  ASSIGN_OR_RETURN(const SegmentPlace place, segments_->Append(encoded_));
+  return add_place_.Run(id, place.segment, place.position, place.length, place.checksum);
+}
+
 absl::StatusOr<Variables> Deliveries::VariablesOf(DeliveryId id) {
   Rows rows = find_variables_.Query(id.value());
   Variables variables;
   if (rows.Next()) {
-    ASSIGN_OR_RETURN(variables, DecodeVariables(rows.Text(0)));
+    absl::string_view encoded = rows.Text(0);
+    if (!rows.IsNull(1)) {
+      RETURN_IF_ERROR(
+          segments_->Read({rows.Int(1), rows.Int(2), rows.Int(3), rows.Int(4)}, &encoded_));
+      encoded = encoded_;
+    } else if (!rows.IsNull(4) && ChecksumOf(encoded) != rows.Int(4)) {
+      return database_->Damaged(absl::StrCat("the variables of delivery ", id.value(),
+                                             " are not those that were stored"));
+    }
+    ASSIGN_OR_RETURN(variables, DecodeVariables(encoded));
   }
   RETURN_IF_ERROR(rows.status());
   return variables;
@@ -224,6 +266,7 @@ absl::Status Deliveries::Apply(const ports::Settle& settle, ports::WriteResult* 
   const std::string& address = row->subject.address;
   RETURN_IF_ERROR(
       add_suppression_.Run(address, static_cast<int>(*settle.suppress), settle.reply, settle.now));
+  if (suppressed_) suppressed_->Add(AddressHash(address));
   ASSIGN_OR_RETURN(const auto reason, SuppressedFor(address));
   if (!reason) return database_->Damaged("a suppression that was there is gone");
   std::vector<DeliveryId> ended;
@@ -290,18 +333,12 @@ absl::Status Deliveries::EndSuppressed(Row* row, absl::Time time, SuppressionRea
 
 absl::Status Deliveries::EndWaiting(const std::string& address, absl::Time time,
                                     SuppressionReason reason, std::vector<DeliveryId>* ended) {
-  std::vector<DeliveryId> waiting;
-  {
-    Rows rows = waiting_.Query(address);
-    while (rows.Next()) waiting.push_back(DeliveryId(rows.Int(0)));
-    RETURN_IF_ERROR(rows.status());
-  }
-  for (const DeliveryId id : waiting) {
-    ASSIGN_OR_RETURN(std::optional<Row> row, Find(id));
-    if (!row)
-      return database_->Damaged("the index of addresses names a delivery that is not there");
+  ASSIGN_OR_RETURN(const std::vector<AddressIndex::Match> matches, addresses_->Find(address));
+  for (const AddressIndex::Match& match : matches) {
+    ASSIGN_OR_RETURN(std::optional<Row> row, Find(match.delivery));
+    if (!row || !IsWaiting(row->state())) continue;
     RETURN_IF_ERROR(EndSuppressed(&*row, time, reason));
-    ended->push_back(id);
+    ended->push_back(match.delivery);
   }
   return absl::OkStatus();
 }
@@ -322,23 +359,41 @@ absl::Status Deliveries::Apply(const ports::CancelDeliveries& cancel, ports::Wri
     result->status = NoSuch("campaign", cancel.campaign.text());
     return absl::OkStatus();
   }
+  result->status = CheckCancel(cancel, campaign->state);
+  if (!result->status.ok()) return absl::OkStatus();
   const int64_t key = campaign->key.value();
-  std::vector<std::pair<DeliveryId, DeliveryState>> found;
+  RETURN_IF_ERROR(tally_->Flush());  // What the group has counted so far.
+  int64_t first = 0, last = 0, left = 0;
   {
-    Rows rows = cancellable_.Query(key);
-    while (rows.Next()) {
-      found.emplace_back(rows.Int(0), rows.Enumerator(1, DeliveryState::kCancelled));
+    Rows rows = find_range_.Query(key);
+    if (rows.Next()) {
+      first = rows.Int(0);
+      last = rows.Int(1);
+      left = rows.Int(2);
     }
     RETURN_IF_ERROR(rows.status());
   }
-  std::vector<DeliveryId> ended;
-  ended.reserve(found.size());
-  for (const auto& [id, state] : found) {
-    RETURN_IF_ERROR(cancel_.Run(id.value(), cancel.now));
-    tally_->Move(key, state, DeliveryState::kCancelled);
-    ended.push_back(id);
+  ports::CancelledDeliveries outcome;
+  std::vector<DeliveryState> before;
+  int looked_at = 0;
+  if (left > 0) {
+    Rows rows = look_.Query(std::max(cancel.after.value() + 1, first), last, cancel.limit);
+    for (; rows.Next(); ++looked_at) {
+      outcome.next = DeliveryId(rows.Int(0));
+      const auto state = rows.Enumerator(2, DeliveryState::kCancelled);
+      if (rows.Int(1) != key || !rows.IsNull(3)) continue;
+      if (!IsWaiting(state) && state != DeliveryState::kInDoubt) continue;
+      outcome.ended.push_back(outcome.next);
+      before.push_back(state);
+    }
+    RETURN_IF_ERROR(rows.status());
   }
-  result->value = std::move(ended);
+  for (size_t i = 0; i < outcome.ended.size(); ++i) {
+    RETURN_IF_ERROR(cancel_.Run(outcome.ended[i].value(), cancel.now));
+    tally_->Move(key, before[i], DeliveryState::kCancelled);
+  }
+  outcome.more = looked_at == cancel.limit && left > std::ssize(outcome.ended);
+  result->value = std::move(outcome);
   return absl::OkStatus();
 }
 
@@ -350,6 +405,7 @@ absl::Status Deliveries::Apply(const ports::AddSuppressions& add, ports::WriteRe
   for (const Suppression& suppression : add.suppressions) {
     RETURN_IF_ERROR(put_suppression_.Run(suppression.address, static_cast<int>(suppression.reason),
                                          suppression.note, suppression.create_time));
+    if (suppressed_) suppressed_->Add(AddressHash(suppression.address));
     RETURN_IF_ERROR(
         EndWaiting(suppression.address, suppression.create_time, suppression.reason, &ended));
   }

@@ -13,10 +13,13 @@
 
 #include "scheduler/ports/store.h"
 #include "store/rules.h"
+#include "store/sqlite/address_filter.h"
+#include "store/sqlite/address_index.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/event_log.h"
 #include "store/sqlite/names.h"
 #include "store/sqlite/records.h"
+#include "store/sqlite/segments.h"
 #include "store/sqlite/tally.h"
 #include "store/sqlite/variables.h"
 
@@ -24,8 +27,18 @@ namespace crescendo::store {
 
 class Deliveries {
  public:
-  Deliveries(Database* database, Names* names, Tally* tally, Records* records, EventLog* events)
-      : database_(database), names_(names), tally_(tally), records_(records), events_(events) {}
+  Deliveries(Database* database, Names* names, Tally* tally, Records* records, EventLog* events,
+             AddressIndex* addresses, Segments* segments)
+      : database_(database),
+        names_(names),
+        tally_(tally),
+        records_(records),
+        events_(events),
+        addresses_(addresses),
+        segments_(segments) {}
+
+  // What was rolled back may have been part of what is kept in memory.
+  void Forget() { suppressed_.reset(); }
 
   absl::Status Apply(const ports::AppendRecipients& append, ports::WriteResult* result);
   absl::Status Apply(const ports::Claim& claim, ports::WriteResult* result);
@@ -55,13 +68,18 @@ class Deliveries {
   };
   absl::StatusOr<std::optional<Row>> Find(DeliveryId id);
 
-  // `newest`: the delivery's id, if one was stored.
+  // `newest`: the delivery's id, if one was stored. `fresh`: the campaign has none yet.
   absl::Status AppendRow(const ports::AppendRecipients::Row& row, const CampaignInfo& campaign,
-                         absl::Time now, ports::AppendOutcome* outcome, int64_t* newest);
+                         bool fresh, absl::Time now, ports::AppendOutcome* outcome,
+                         int64_t* newest);
+  absl::Status AddVariables(int64_t id, const Variables& variables);
   absl::StatusOr<Variables> VariablesOf(DeliveryId id);
   absl::Status SettleRow(const ports::Settle& settle, Row* row);
   absl::Status End(const Row& row, DeliveryState state, absl::Time time);
   absl::StatusOr<std::optional<SuppressionReason>> SuppressedFor(const std::string& address);
+  // The same for an import, which asks for millions that are not.
+  absl::StatusOr<std::optional<SuppressionReason>> SuppressedFor(const std::string& address,
+                                                                 uint64_t hash);
   absl::Status EndSuppressed(Row* row, absl::Time time, SuppressionReason reason);
   absl::Status EndWaiting(const std::string& address, absl::Time time, SuppressionReason reason,
                           std::vector<DeliveryId>* ended);
@@ -71,6 +89,11 @@ class Deliveries {
   Tally* const tally_;
   Records* const records_;
   EventLog* const events_;
+  AddressIndex* const addresses_;
+  std::optional<AddressFilter>
+      suppressed_;  // All of them and perhaps more, once one was asked for.
+  Segments* const segments_;
+  std::string encoded_;  // Variables that are read or written: its memory is used again.
 
   Statement find_{database_,
                   "SELECT d.campaign, d.state, d.attempts, d.first_attempt_time_us,"
@@ -87,10 +110,18 @@ class Deliveries {
   Statement add_{database_,
                  "INSERT INTO deliveries"
                  " (campaign, domain, state, score, create_time_us, address)"
-                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (address, campaign) DO NOTHING"};
-  Statement add_variables_{database_, "INSERT INTO delivery_variables VALUES (?1, ?2)"};
+                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"};
+  Statement add_variables_{database_,
+                           "INSERT INTO delivery_variables (delivery, variables) VALUES (?1, ?2)"};
+  Statement add_place_{database_,
+                       "INSERT INTO delivery_variables"
+                       " (delivery, variables, segment, position, length, checksum)"
+                       " VALUES (?1, x'', ?2, ?3, ?4, ?5)"};
   Statement find_variables_{database_,
-                            "SELECT variables FROM delivery_variables WHERE delivery = ?1"};
+                            "SELECT variables, segment, position, length, checksum"
+                            " FROM delivery_variables WHERE delivery = ?1"};
+  Statement first_delivery_{database_,
+                            "SELECT first_delivery FROM campaign_counts WHERE campaign = ?1"};
   Statement extend_range_{database_,
                           "UPDATE campaign_counts SET"
                           " first_delivery = coalesce(first_delivery, ?2), last_delivery = ?3"
@@ -107,22 +138,20 @@ class Deliveries {
                  "UPDATE deliveries SET state = ?2, next_attempt_time_us = NULL, pinned_ip = 0,"
                  " last_event = ?3, end_time_us = ?4 WHERE id = ?1"};
   Statement find_suppression_{database_, "SELECT reason FROM suppressions WHERE address = ?1"};
+  Statement suppressions_{database_, "SELECT address FROM suppressions"};
   Statement add_suppression_{database_,
                              "INSERT INTO suppressions VALUES (?1, ?2, ?3, ?4)"
                              " ON CONFLICT (address) DO NOTHING"};
   Statement put_suppression_{database_,
                              "INSERT OR REPLACE INTO suppressions VALUES (?1, ?2, ?3, ?4)"};
   Statement remove_suppression_{database_, "DELETE FROM suppressions WHERE address = ?1"};
-  Statement waiting_{database_,
-                     "SELECT id FROM deliveries WHERE address = ?1 AND state IN (0, 3)"
-                     " AND NOT EXISTS (SELECT 1 FROM claims WHERE delivery = deliveries.id)"
-                     " ORDER BY id"};
-  Statement cancellable_{
-      database_,
-      "SELECT d.id, d.state FROM deliveries d, campaign_counts n WHERE n.campaign = ?1"
-      " AND d.id BETWEEN n.first_delivery AND n.last_delivery AND d.campaign = ?1"
-      " AND d.state IN (0, 2, 3)"
-      " AND NOT EXISTS (SELECT 1 FROM claims WHERE delivery = d.id) ORDER BY d.id"};
+  Statement find_range_{database_,
+                        "SELECT first_delivery, last_delivery, queued + in_doubt + deferred"
+                        " FROM campaign_counts WHERE campaign = ?1"};
+  Statement look_{database_,
+                  "SELECT d.id, d.campaign, d.state, c.delivery FROM deliveries d"
+                  " LEFT JOIN claims c ON c.delivery = d.id"
+                  " WHERE d.id BETWEEN ?1 AND ?2 ORDER BY d.id LIMIT ?3"};
   Statement cancel_{database_,
                     "UPDATE deliveries SET state = 8, next_attempt_time_us = NULL, pinned_ip = 0,"
                     " end_time_us = ?2 WHERE id = ?1"};

@@ -162,11 +162,8 @@ absl::StatusOr<std::vector<Delivery>> DeliveryReader::List(const ports::Delivery
     campaign = info->key.value();
   }
   if (filter.address) {
-    Statement read(database_, CRESCENDO_DELIVERY_COLUMNS
-                   "FROM deliveries d LEFT JOIN claims c ON c.delivery = d.id"
-                   " WHERE d.address = ?1 AND d.id > ?2 AND (?3 IS NULL OR d.campaign = ?3)"
-                   " AND (?4 IS NULL OR now_state = ?4) ORDER BY d.id LIMIT ?5");
-    return ReadDeliveries(read.Query(*filter.address, after.value(), campaign, state, limit));
+    return ListOfAddress(filter, campaign ? std::optional(CampaignKey(*campaign)) : std::nullopt,
+                         after, limit);
   }
   if (filter.state) {
     // Nothing to scan for is the usual answer for what is rare.
@@ -192,6 +189,22 @@ absl::StatusOr<std::vector<Delivery>> DeliveryReader::List(const ports::Delivery
                  " WHERE n.campaign = ?2 AND d.campaign = ?2"
                  " AND (?4 IS NULL OR now_state = ?4) ORDER BY d.id LIMIT ?3");
   return ReadDeliveries(read.Query(after.value(), campaign, limit, state));
+}
+
+absl::StatusOr<std::vector<Delivery>> DeliveryReader::ListOfAddress(
+    const ports::DeliveryFilter& filter, std::optional<CampaignKey> campaign, DeliveryId after,
+    int limit) {
+  ASSIGN_OR_RETURN(const std::vector<AddressIndex::Match> matches,
+                   addresses_->Find(*filter.address));
+  std::vector<Delivery> page;
+  for (const AddressIndex::Match& match : matches) {
+    if (static_cast<int>(page.size()) == limit) break;
+    if (match.delivery.value() <= after.value() || (campaign && match.campaign != *campaign))
+      continue;
+    ASSIGN_OR_RETURN(Delivery delivery, Get(match.delivery));
+    if (!filter.state || delivery.state == *filter.state) page.push_back(std::move(delivery));
+  }
+  return page;
 }
 
 absl::StatusOr<CampaignCounts> DeliveryReader::Count(const CampaignId& campaign) {

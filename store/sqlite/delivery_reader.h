@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "scheduler/ports/store.h"
+#include "store/sqlite/address_index.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/names.h"
 #include "store/sqlite/records.h"
@@ -15,8 +16,8 @@ namespace crescendo::store {
 
 class DeliveryReader {
  public:
-  DeliveryReader(Database* database, Names* names, Records* records)
-      : database_(database), names_(names), records_(records) {}
+  DeliveryReader(Database* database, Names* names, Records* records, AddressIndex* addresses)
+      : database_(database), names_(names), records_(records), addresses_(addresses) {}
 
   absl::StatusOr<std::vector<QueuedDelivery>> LoadQueued(DeliveryId after, int limit);
   absl::StatusOr<std::vector<ports::OpenClaim>> LoadOpenClaims();
@@ -36,11 +37,15 @@ class DeliveryReader {
   absl::StatusOr<std::vector<std::pair<int64_t, int64_t>>> QueuedRanges(int64_t after);
   QueuedDelivery ReadQueued(const Rows& row) const;
   Delivery ReadDelivery(const Rows& row) const;
+  absl::StatusOr<std::vector<Delivery>> ListOfAddress(const ports::DeliveryFilter& filter,
+                                                      std::optional<CampaignKey> campaign,
+                                                      DeliveryId after, int limit);
   absl::StatusOr<std::vector<Delivery>> ReadDeliveries(Rows rows) const;
 
   Database* const database_;
   Names* const names_;
   Records* const records_;
+  AddressIndex* const addresses_;
 };
 
 }  // namespace crescendo::store

@@ -35,7 +35,7 @@ absl::Status Pruner::Apply(const ports::Prune& prune, ports::WriteResult* result
 absl::Status Pruner::PruneDeliveries(const ports::Prune& prune, ports::Pruned* pruned) {
   if (prune.deliveries_before == absl::InfinitePast()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const int64_t newest, database_->QueryInt("SELECT max(id) FROM deliveries"));
-  std::vector<int64_t> old;
+  std::vector<std::pair<int64_t, std::string>> old;
   absl::flat_hash_map<int64_t, std::array<int64_t, 5>> counts;  // By campaign.
   {
     Rows rows = look_.Query(prune.after.value(), prune.limit);
@@ -45,7 +45,7 @@ absl::Status Pruner::PruneDeliveries(const ports::Prune& prune, ports::Pruned* p
       const int64_t id = rows.Int(0);
       const auto state = static_cast<DeliveryState>(rows.Int(2));
       if (IsFinal(state) && rows.Time(4) < prune.deliveries_before && id < newest) {
-        old.push_back(id);
+        old.emplace_back(id, rows.String(5));
         ++counts[rows.Int(1)][static_cast<size_t>(state) - kFirstFinal];
       }
       if (++looked_at < prune.limit) continue;
@@ -55,8 +55,9 @@ absl::Status Pruner::PruneDeliveries(const ports::Prune& prune, ports::Pruned* p
     }
     RETURN_IF_ERROR(rows.status());
   }
-  for (const int64_t id : old) {
-    RETURN_IF_ERROR(remove_variables_.Run(id));
+  for (const auto& [id, address] : old) {
+    RETURN_IF_ERROR(addresses_->Remove(address, id));
+    RETURN_IF_ERROR(RemoveVariables(id));
     RETURN_IF_ERROR(remove_.Run(id));
   }
   for (const auto& [campaign, by] : counts) {
@@ -64,6 +65,14 @@ absl::Status Pruner::PruneDeliveries(const ports::Prune& prune, ports::Pruned* p
   }
   pruned->deliveries = static_cast<int64_t>(old.size());
   return absl::OkStatus();
+}
+
+absl::Status Pruner::RemoveVariables(int64_t delivery) {
+  Rows removed = remove_variables_.Query(delivery);
+  while (removed.Next()) {
+    if (!removed.IsNull(0)) RETURN_IF_ERROR(segments_->Drop(removed.Int(0)));
+  }
+  return removed.status();
 }
 
 absl::Status Pruner::PruneEvents(const ports::Prune& prune, ports::Pruned* pruned) {

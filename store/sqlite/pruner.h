@@ -7,13 +7,16 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "scheduler/ports/store.h"
+#include "store/sqlite/address_index.h"
 #include "store/sqlite/database.h"
+#include "store/sqlite/segments.h"
 
 namespace crescendo::store {
 
 class Pruner {
  public:
-  explicit Pruner(Database* database) : database_(database) {}
+  Pruner(Database* database, AddressIndex* addresses, Segments* segments)
+      : database_(database), addresses_(addresses), segments_(segments) {}
 
   absl::Status Apply(const ports::Prune& prune, ports::WriteResult* result);
   absl::StatusOr<CampaignCounts> Count(CampaignKey campaign);
@@ -25,12 +28,17 @@ class Pruner {
   // Moves pages from the end of the file into free ones, if many are free, and cuts it.
   absl::Status GivePagesBack(ports::Pruned* pruned);
 
+  absl::Status RemoveVariables(int64_t delivery);
+
   Database* const database_;
+  AddressIndex* const addresses_;
+  Segments* const segments_;
   Statement look_{database_,
                   "SELECT id, campaign, state, create_time_us,"
-                  " coalesce(end_time_us, last_attempt_time_us, create_time_us)"
-                  " FROM deliveries WHERE id > ?1 ORDER BY id LIMIT ?2"};
-  Statement remove_variables_{database_, "DELETE FROM delivery_variables WHERE delivery = ?1"};
+                  " coalesce(end_time_us, last_attempt_time_us, create_time_us),"
+                  " address FROM deliveries WHERE id > ?1 ORDER BY id LIMIT ?2"};
+  Statement remove_variables_{
+      database_, "DELETE FROM delivery_variables WHERE delivery = ?1 RETURNING segment"};
   Statement remove_{database_, "DELETE FROM deliveries WHERE id = ?1"};
   Statement count_{database_,
                    "UPDATE campaign_counts SET pruned_accepted = pruned_accepted + ?2,"

@@ -131,7 +131,8 @@ absl::Status Records::ApplyPut(const ports::Put<Record>& put, ports::WriteResult
   const std::string& id = put.record.id.text();
   ASSIGN_OR_RETURN(const std::optional<int64_t> revision, Revision(kind, id));
   absl::Status& fault = result->status;
-  fault = CheckRevision(kind, id, revision, put.record.revision);
+  fault = put.refusal;
+  if (fault.ok()) fault = CheckRevision(kind, id, revision, put.record.revision);
   if (fault.ok()) RETURN_IF_ERROR(CheckReferences(put.record, &fault));
   if (fault.ok()) RETURN_IF_ERROR(events_->Check(put.events, nullptr, &fault));
   if (!fault.ok()) return absl::OkStatus();
@@ -261,7 +262,8 @@ absl::Status Records::Save(Campaign* campaign) {
                 " from_address = ?10, return_path = ?11, subject = ?12, list_unsubscribe = ?13,"
                 " text_body = ?14, html_body = ?15, feedback_sender_id = ?16, headers = ?17,"
                 " raw_message = ?18");
-  const std::string headers = EncodeVariables(campaign->headers);
+  std::string headers;
+  EncodeVariables(campaign->headers, &headers);
   RETURN_IF_ERROR(put.Run(
       campaign->key.value(), campaign->id.text(), static_cast<int>(campaign->state),
       campaign->pool.text(), campaign->create_time, campaign->revision, campaign->lifetime,

@@ -18,6 +18,7 @@ namespace crescendo::store {
 namespace {
 
 constexpr size_t kBlock = 1 << 20;
+constexpr uintmax_t kSmallestPage = 512;  // Of SQLite.
 
 class File {
  public:
@@ -68,11 +69,19 @@ absl::Status Copy(const std::string& from_path, const std::string& to_path,
 }
 
 absl::Status CheckCopy(const std::string& backup, const std::string& copy) {
+  const auto bad = [&](const std::string& why) {
+    return absl::DataLossError(
+        absl::StrCat(backup, " is incomplete or damaged: ", why, "; take another backup"));
+  };
+  // SQLite reads what is missing of the last page as zeros.
+  std::error_code ignored;
+  if (std::filesystem::file_size(copy, ignored) % kSmallestPage != 0) {
+    return bad("its last page is not whole");
+  }
   ASSIGN_OR_RETURN(const std::vector<CheckResult> results, CheckStore(copy));
   for (const CheckResult& result : results) {
     if (result.ok) continue;
-    return absl::DataLossError(absl::StrCat(backup, " is incomplete or damaged: ", result.check,
-                                            ": ", result.detail, "; take another backup"));
+    return bad(absl::StrCat(result.check, ": ", result.detail));
   }
   return absl::OkStatus();
 }

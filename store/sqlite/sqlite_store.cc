@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "scheduler/base/status_macros.h"
+#include "store/sqlite/address_index.h"
 #include "store/sqlite/backup.h"
 #include "store/sqlite/deliveries.h"
 #include "store/sqlite/delivery_reader.h"
@@ -13,15 +14,17 @@
 #include "store/sqlite/pruner.h"
 #include "store/sqlite/records.h"
 #include "store/sqlite/reserve.h"
+#include "store/sqlite/segments.h"
 #include "store/sqlite/tally.h"
 
 namespace crescendo::store {
 
 // In this order: what is below uses what is above.
 struct SqliteStore::Rooms {
-  Rooms(std::unique_ptr<Database> open, int reserve_mib)
+  Rooms(std::unique_ptr<Database> open, const SqliteOptions& options)
       : database(std::move(open)),
-        reserve(absl::StrCat(database->path(), "-reserve"), int64_t{reserve_mib} << 20) {}
+        reserve(absl::StrCat(database->path(), "-reserve"), int64_t{options.reserve_mib} << 20),
+        addresses(database.get(), options.unfiled_addresses) {}
 
   absl::Status Apply(const ports::AppendEvents& append, ports::WriteResult* result) {
     RETURN_IF_ERROR(events.Check(append.events, nullptr, &result->status));
@@ -51,18 +54,45 @@ struct SqliteStore::Rooms {
   Tally tally{database.get()};
   EventLog events{database.get(), &names};
   Records records{database.get(), &events};
-  Deliveries deliveries{database.get(), &names, &tally, &records, &events};
-  DeliveryReader reader{database.get(), &names, &records};
-  Pruner pruner{database.get()};
+  AddressIndex addresses;
+  Segments segments{database.get()};
+  Deliveries deliveries{database.get(), &names, &tally, &records, &events, &addresses, &segments};
+  DeliveryReader reader{database.get(), &names, &records, &addresses};
+  Pruner pruner{database.get(), &addresses, &segments};
 };
+
+namespace {
+
+// An older program's store, or a great import that was cut, may have left more to file than should
+// wait in memory. A full disk leaves it so.
+absl::Status FileAddresses(Database* database, int batch) {
+  AddressIndex addresses(database, batch);
+  const int64_t most = 4 * int64_t{batch};
+  while (true) {
+    ASSIGN_OR_RETURN(const bool all, addresses.Load(most));
+    if (all) return absl::OkStatus();
+    absl::Status status = database->Begin();
+    if (status.ok()) status = addresses.FileAll();
+    if (status.ok()) status = database->Commit();
+    if (!status.ok()) {
+      RETURN_IF_ERROR(database->Rollback());
+      return absl::IsResourceExhausted(status) ? absl::OkStatus() : status;
+    }
+    RETURN_IF_ERROR(database->MaybeCheckpoint());
+  }
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<ports::Store>> SqliteStore::Open(const std::string& path,
                                                                 const SqliteOptions& options) {
   ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(path, options));
   RETURN_IF_ERROR(Migrate(database.get(), AllMigrations()));
-  auto rooms = std::make_unique<Rooms>(std::move(database), options.reserve_mib);
+  RETURN_IF_ERROR(FileAddresses(database.get(), options.unfiled_addresses));
+  auto rooms = std::make_unique<Rooms>(std::move(database), options);
   std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(rooms)));
   RETURN_IF_ERROR(store->Load());
+  RETURN_IF_ERROR(store->rooms_->segments.Tidy());
   // What there is no room for now is asked for again by whoever writes.
   (void)store->KeepReserve();
   return std::unique_ptr<ports::Store>(std::move(store));
@@ -73,7 +103,7 @@ SqliteStore::~SqliteStore() = default;
 
 absl::StatusOr<std::unique_ptr<ports::Backup>> SqliteStore::BeginBackup(const std::string& path) {
   RETURN_IF_ERROR(lost_);
-  return SqliteBackup::Begin(rooms_->database.get(), path);
+  return SqliteBackup::Begin(rooms_->database.get(), &rooms_->segments, path);
 }
 
 bool SqliteStore::ReleaseReserve() {
@@ -89,9 +119,12 @@ absl::Status SqliteStore::KeepReserve() {
 
 absl::Status SqliteStore::Load() {
   rooms_->tally.Clear();
+  rooms_->deliveries.Forget();
   RETURN_IF_ERROR(rooms_->names.Load());
   RETURN_IF_ERROR(rooms_->events.Load());
   RETURN_IF_ERROR(rooms_->records.Load());
+  RETURN_IF_ERROR(rooms_->addresses.Load(INT64_MAX).status());
+  RETURN_IF_ERROR(rooms_->segments.Load());
   return rooms_->database->damage();
 }
 
@@ -103,6 +136,8 @@ absl::Status SqliteStore::ApplyAll(absl::Span<const ports::Write> writes,
         std::visit([&](const auto& verb) { return rooms_->Apply(verb, &result); }, write));
   }
   RETURN_IF_ERROR(rooms_->tally.Flush());
+  RETURN_IF_ERROR(rooms_->addresses.File());
+  RETURN_IF_ERROR(rooms_->segments.Flush());
   return rooms_->database->damage();
 }
 
@@ -119,6 +154,7 @@ absl::Status SqliteStore::Commit(absl::Span<const ports::Write> writes,
     return Abandon(std::move(status));
   }
   // This group is on disk whatever happens now; the next one might not be.
+  rooms_->segments.Committed();
   lost_ = rooms_->database->MaybeCheckpoint();
   if (!lost_.ok()) lost_ = absl::DataLossError(lost_.message());
   return absl::OkStatus();

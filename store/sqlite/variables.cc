@@ -24,13 +24,12 @@ bool Decode(absl::string_view* in, std::string* text) {
 
 }  // namespace
 
-std::string EncodeVariables(const Variables& variables) {
-  std::string out;
+void EncodeVariables(const Variables& variables, std::string* out) {
+  out->clear();
   for (const auto& [name, value] : variables) {
-    Encode(name, &out);
-    Encode(value, &out);
+    Encode(name, out);
+    Encode(value, out);
   }
-  return out;
 }
 
 absl::StatusOr<Variables> DecodeVariables(absl::string_view text) {

@@ -14,7 +14,7 @@ namespace crescendo::store {
 
 using Variables = std::vector<std::pair<std::string, std::string>>;
 
-std::string EncodeVariables(const Variables& variables);  // "" if there are none.
+void EncodeVariables(const Variables& variables, std::string* out);  // "" if there are none.
 // DATA_LOSS for what EncodeVariables never wrote.
 absl::StatusOr<Variables> DecodeVariables(absl::string_view text);
 

@@ -1,4 +1,5 @@
-// bench_import: a platform that imports made-up recipients over gRPC, as fast as the daemon answers.
+// bench_import: a platform that imports made-up recipients over gRPC, as fast as the daemon
+// answers.
 //
 //   bench_import --server HOST:PORT --campaign ID [--recipients N] [--clients N] [--chunk N]
 //                [--body-bytes N] [--domains N] [--await-accepted]
@@ -23,6 +24,7 @@
 #include "crescendo/v1/egress_ip.grpc.pb.h"
 #include "crescendo/v1/pool.grpc.pb.h"
 #include "scheduler/base/random.h"
+#include "tests/bench/made_up_list.h"
 
 namespace crescendo {
 namespace {
@@ -101,8 +103,8 @@ void Prepare(const std::shared_ptr<grpc::Channel>& channel, const Arguments& arg
 }
 
 // One client's share: a stream of chunks, written while the answers are read.
-void Import(const std::shared_ptr<grpc::Channel>& channel, const Arguments& arguments, int64_t client,
-            std::atomic<int64_t>* acknowledged) {
+void Import(const std::shared_ptr<grpc::Channel>& channel, const Arguments& arguments,
+            int64_t client, std::atomic<int64_t>* acknowledged) {
   grpc::ClientContext call;
   v1::CampaignService::Stub stub(channel);
   const auto stream = stub.ImportRecipients(&call);
@@ -123,15 +125,12 @@ void Import(const std::shared_ptr<grpc::Channel>& channel, const Arguments& argu
     v1::ImportRecipientsRequest::Chunk& chunk = *request.mutable_chunk();
     chunk.set_number(++number);
     for (int64_t rows = 0; rows < arguments.chunk && at < last; ++rows, ++at) {
-      // Scrambled, as addresses in a list come in any order.
-      const uint64_t mixed = base::Random::Mix(static_cast<uint64_t>(at));
+      bench::MadeUp made_up = bench::MadeUpRecipient(at, arguments.domains);
       v1::RecipientInput& recipient = *chunk.add_recipients();
-      recipient.set_address(absl::StrCat("user.", absl::Hex(mixed), "@domain",
-                                         mixed % static_cast<uint64_t>(arguments.domains),
-                                         ".example"));
-      recipient.set_score(static_cast<double>(mixed % 100'000) / 100'000);
+      recipient.set_address(std::move(made_up.address));
+      recipient.set_score(made_up.score);
       if (arguments.body_bytes > 0) {
-        (*recipient.mutable_variables())["body"] = BodyOf(mixed, arguments.body_bytes);
+        (*recipient.mutable_variables())["body"] = BodyOf(made_up.seed, arguments.body_bytes);
       }
     }
     if (!stream->Write(request)) break;
@@ -157,8 +156,7 @@ double AwaitAccepted(const std::shared_ptr<grpc::Channel>& channel, const Argume
 }
 
 int Run(const Arguments& arguments) {
-  const auto channel =
-      grpc::CreateChannel(arguments.server, grpc::InsecureChannelCredentials());
+  const auto channel = grpc::CreateChannel(arguments.server, grpc::InsecureChannelCredentials());
   Prepare(channel, arguments);
   const auto start = std::chrono::steady_clock::now();
   std::atomic<int64_t> acknowledged = 0;
@@ -167,10 +165,10 @@ int Run(const Arguments& arguments) {
     // A channel of its own, so that the clients do not share a connection.
     grpc::ChannelArguments own;
     own.SetInt("bench.client", static_cast<int>(client));
-    clients.emplace_back(Import,
-                         grpc::CreateCustomChannel(arguments.server,
-                                                   grpc::InsecureChannelCredentials(), own),
-                         arguments, client, &acknowledged);
+    clients.emplace_back(
+        Import,
+        grpc::CreateCustomChannel(arguments.server, grpc::InsecureChannelCredentials(), own),
+        arguments, client, &acknowledged);
   }
   for (std::thread& client : clients) client.join();
   const double import_seconds = Seconds(start);
@@ -192,8 +190,10 @@ int main(int argc, char** argv) {
   const struct {
     const char* name;
     int64_t* value;
-  } numbers[] = {{"--recipients", &arguments.recipients}, {"--clients", &arguments.clients},
-                 {"--chunk", &arguments.chunk},           {"--body-bytes", &arguments.body_bytes},
+  } numbers[] = {{"--recipients", &arguments.recipients},
+                 {"--clients", &arguments.clients},
+                 {"--chunk", &arguments.chunk},
+                 {"--body-bytes", &arguments.body_bytes},
                  {"--domains", &arguments.domains}};
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];

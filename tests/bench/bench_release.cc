@@ -2,9 +2,10 @@
 //
 //   bench_release N [CLAIMS]
 //
-// Ten egress IPs of one pool and ten providers make 100 lanes; the recipients are of 5,000 domains and
-// three campaigns. Connections, claims and messages are answered at once, so that what is timed is the
-// core's own work for a message, all of it: choose, claim, hand over, settle. Prints one JSON object.
+// Ten egress IPs of one pool and ten providers make 100 lanes; the recipients are of 5,000 domains
+// and three campaigns. Connections, claims and messages are answered at once, so that what is timed
+// is the core's own work for a message, all of it: choose, claim, hand over, settle. Prints one
+// JSON object.
 #include <unistd.h>
 
 #include <chrono>
@@ -25,11 +26,16 @@ constexpr int kIps = 10;
 constexpr int kDomains = 5000;
 constexpr int kCampaigns = 3;
 constexpr absl::string_view kMxHosts[] = {
-    "gmail-smtp-in.l.google.com",      "mta5.am0.yahoodns.net",
-    "hotmail-com.olc.protection.outlook.com", "shop-example.mail.protection.outlook.com",
-    "mx01.mail.icloud.com",            "mx1.comcast.net",
-    "smtp-in.orange.fr",               "mx00.gmx.net",
-    "mxs.mail.ru",                     "mx.yandex.net",
+    "gmail-smtp-in.l.google.com",
+    "mta5.am0.yahoodns.net",
+    "hotmail-com.olc.protection.outlook.com",
+    "shop-example.mail.protection.outlook.com",
+    "mx01.mail.icloud.com",
+    "mx1.comcast.net",
+    "smtp-in.orange.fr",
+    "mx00.gmx.net",
+    "mxs.mail.ru",
+    "mx.yandex.net",
 };
 
 int64_t ResidentBytes() {

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import socket
 import statistics
 import subprocess
@@ -69,7 +70,7 @@ def smtp_sink(sink, port):
 
 
 def smtp_source(sink, port, messages, size, sessions):
-    """Seconds that smtp-source takes, many messages a connection."""
+    """Seconds that smtp-source takes, many messages a connection, no pipelining."""
     start = time.monotonic()
     subprocess.run(
         [f"{sink}/usr/sbin/smtp-source", "-d", "-s", str(sessions), "-l", str(size), "-m",
@@ -77,6 +78,114 @@ def smtp_source(sink, port, messages, size, sessions):
          f"127.0.0.1:{port}"],
         check=True, env=postfix_environment(sink))
     return time.monotonic() - start
+
+
+# Not chrooted, no TLS, no local delivery; else as Postfix ships.
+POSTFIX_MASTER = """\
+127.0.0.1:{port} inet n - n - - smtpd
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+smtp unix - - n - - smtp
+error unix - - n - - error
+retry unix - - n - - error
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+"""
+
+# It relays all to the sink over as many connections as the daemon has, kept open, and asks no DNS.
+# A refusal stays in the queue, so an empty queue means that all were taken.
+POSTFIX_MAIN = """\
+compatibility_level = 3.6
+config_directory = {path}/config
+queue_directory = {path}/queue
+data_directory = {path}/data
+meta_directory = {path}/config
+daemon_directory = {root}/usr/lib/postfix/sbin
+command_directory = {root}/usr/sbin
+shlib_directory = {root}/usr/lib/postfix
+import_environment = MAIL_CONFIG TZ LD_LIBRARY_PATH={libraries}
+mail_owner = mail
+setgid_group = news
+default_privs = nobody
+myhostname = bench.sender.example
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mynetworks = 127.0.0.0/8
+mydestination =
+local_recipient_maps =
+alias_maps =
+alias_database =
+smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_peername_lookup = no
+disable_dns_lookups = yes
+relayhost = [127.0.0.1]:{sink_port}
+smtp_connection_cache_destinations = [127.0.0.1]:{sink_port}
+initial_destination_concurrency = {sessions}
+default_destination_concurrency_limit = {sessions}
+in_flow_delay = 0
+soft_bounce = yes
+"""
+
+
+@contextlib.contextmanager
+def postfix(sink, sink_port, sessions):
+    """A private Postfix that relays everything to the sink, with its queue in a new folder and its
+    usual care for the disk. Only for root, whom its master needs. Yields its port, its first
+    process and its queue's folder."""
+    root = pathlib.Path(sink).resolve()
+    environment = postfix_environment(sink)
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder)
+        path.chmod(0o755)
+        (path / "config").mkdir()
+        for name, mode, owner, group in [
+                ("data", 0o700, "mail", None), ("queue", 0o755, "root", None),
+                ("queue/pid", 0o755, "root", None), ("queue/public", 0o710, "mail", "news"),
+                ("queue/maildrop", 0o730, "mail", "news"),
+                *((f"queue/{name}", 0o700, "mail", None) for name in
+                  ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming",
+                   "private", "saved", "trace"))]:
+            (path / name).mkdir()
+            (path / name).chmod(mode)
+            shutil.chown(path / name, owner, group)
+        port = free_port()
+        (path / "config/main.cf").write_text(POSTFIX_MAIN.format(
+            path=path, root=root, libraries=environment["LD_LIBRARY_PATH"], sink_port=sink_port,
+            sessions=sessions))
+        (path / "config/master.cf").write_text(POSTFIX_MASTER.format(port=port))
+        with running([f"{root}/usr/lib/postfix/sbin/master", "-c", str(path / "config")],
+                     env=environment, start_new_session=True) as process:
+            await_port(port, process)
+            yield port, process, path / "queue"
+
+
+def children(pid):
+    """The processes that it has started and that still run."""
+    found = []
+    for status in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(status.read_text().rsplit(")", 1)[1].split()[1]) == pid:
+                found.append(int(status.parent.name))
+    return found
+
+
+def await_empty(queue, seconds=120):
+    """Until no message is left in Postfix's queue."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        waiting = [len(files) for name in ("maildrop", "incoming", "active", "deferred")
+                   for _, _, files in os.walk(queue / name)]
+        if not any(waiting):
+            return
+        time.sleep(0.02)
+    raise RuntimeError(f"Postfix still holds {sum(waiting)} messages")
 
 
 @contextlib.contextmanager

@@ -174,6 +174,7 @@ int Main(const char* path, int port, int64_t epoch_us, bool hold) {
   store::SqliteOptions small;
   small.cache_mib = 8;
   small.checkpoint_pages = 60;
+  small.unfiled_addresses = 50;
   auto store = store::SqliteStore::Open(path, small);
   if (!store.ok()) {
     spdlog::critical("{}", store.status().ToString());

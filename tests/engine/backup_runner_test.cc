@@ -102,6 +102,22 @@ TEST_F(BackupRunnerTest, OneAtATimeAndGivenUpWhenNobodyListens) {
   EXPECT_TRUE(absl::IsAlreadyExists(Backup().status()));
 }
 
+TEST_F(BackupRunnerTest, IsMadeThoughAsManyReadsWaitAsMayWait) {
+  for (int i = 0; i < 10; ++i) Write(500);
+  std::promise<void> go;
+  std::shared_future<void> gone = go.get_future();
+  ASSERT_TRUE(committer_.PostRead([gone](ports::Store&) { gone.wait(); }));
+  while (committer_.PostRead([](ports::Store&) {})) {
+  }
+  std::promise<Result> result;
+  runner_.Start(
+      backup_, [](const auto&) { return true; },
+      [&](Result done) { result.set_value(std::move(done)); });
+  go.set_value();
+  const Result done = result.get_future().get();
+  EXPECT_TRUE(done.ok()) << done.status();
+}
+
 TEST_F(BackupRunnerTest, AStopEndsIt) {
   for (int i = 0; i < 10; ++i) Write(500);
   std::promise<void> begun;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "absl/strings/str_cat.h"
 #include "tests/support/fault_store.h"
 #include "tests/support/rig.h"
@@ -74,6 +76,46 @@ TEST(Committer, AGroupEndsBeforeItIsSoLargeThatTheFirstCallerWaitsForTheLast) {
   EXPECT_THAT(bench.done, ElementsAre("big0: OK", "big1: OK", "big2: OK"));
 }
 
+TEST(Committer, OutcomesPassByTheImportsThatWait) {
+  Bench bench;
+  for (int i = 1; i <= 4; ++i) {
+    Job import = bench.NewJob(absl::StrCat("import", i));
+    import.rows = 10'000;
+    if (i == 1) {
+      import.done = [&bench, done = std::move(import.done) ](
+          const absl::Status& status, absl::Span<ports::WriteResult> results) mutable {
+        done(status, results);
+      bench.Post("outcome", kCritical);
+      bench.committer.PostRead([&bench](ports::Store&) { bench.done.push_back("read"); });
+    };
+  }
+  bench.committer.Post(std::move(import));
+}
+bench.Post("before", kCritical);
+bench.committer.RunPending();
+EXPECT_THAT(bench.done, ElementsAre("before: OK", "import1: OK", "import2: OK", "outcome: OK",
+                                    "import3: OK", "import4: OK", "read"));
+EXPECT_THAT(bench.store.groups(), ElementsAre(3, 3));
+}  // namespace
+
+TEST(Committer, AFullDiskFailsTheImportsThatWait) {
+  Bench bench;
+  bench.store.FailCommits(absl::ResourceExhaustedError("disk full"));
+  for (int i = 1; i <= 3; ++i) {
+    Job import = bench.NewJob(absl::StrCat("import", i));
+    import.rows = 20'000;
+    bench.committer.Post(std::move(import));
+  }
+  bench.Post("outcome", kCritical);
+  bench.committer.RunPending();
+  EXPECT_THAT(bench.done, ElementsAre("import1: RESOURCE_EXHAUSTED", "import2: RESOURCE_EXHAUSTED",
+                                      "import3: RESOURCE_EXHAUSTED"));
+  bench.store.Heal();
+  bench.committer.RunPending();
+  EXPECT_THAT(bench.done, testing::Contains("outcome: OK"));
+  EXPECT_EQ(bench.stored(), 1u);
+}
+
 TEST(Committer, AWriteThatFailsIsItsCallersAlone) {
   Bench bench;
   bench.Post("a");
@@ -81,6 +123,38 @@ TEST(Committer, AWriteThatFailsIsItsCallersAlone) {
   bench.Post("b");
   bench.committer.RunPending();
   EXPECT_THAT(bench.done, ElementsAre("a: OK", testing::StartsWith("a: OK but"), "b: OK"));
+}
+
+TEST(Committer, AStepOfLongWorkRunsBetweenCommitsHoweverManyReadsWait) {
+  Bench bench;
+  std::vector<std::string> order;
+  while (bench.committer.PostRead([&](ports::Store&) { order.push_back("read"); })) {
+  }
+  bool ran = false;
+  std::thread backup([&] {
+    ran = bench.committer.RunBetween([&](ports::Store&) { order.push_back("step 1"); }) &&
+          bench.committer.RunBetween([&](ports::Store&) { order.push_back("step 2"); });
+  });
+  // Nothing is left to do once both have run.
+  while (order.empty() || order.back() != "step 2") {
+    bench.Post("a");
+    bench.committer.RunPending();
+  }
+  backup.join();
+  EXPECT_TRUE(ran);
+  EXPECT_EQ(std::count(order.begin(), order.end(), "read"), std::ssize(order) - 2);
+  EXPECT_THAT(bench.done, testing::Contains("a: OK"));
+}
+
+TEST(Committer, AStepThatIsTooLateIsNotRun) {
+  Bench bench;
+  std::thread waiting(
+      [&] { EXPECT_FALSE(bench.committer.RunBetween([](ports::Store&) { FAIL() << "it ran"; })); });
+  while (bench.committer.idle()) std::this_thread::yield();
+  bench.committer.Stop();
+  waiting.join();
+  EXPECT_FALSE(bench.committer.RunBetween([](ports::Store&) { FAIL() << "it ran"; }));
+  EXPECT_TRUE(bench.committer.idle());
 }
 
 TEST(Committer, AFullDiskFailsWhatIsNewAndKeepsWhatHasHappened) {
@@ -266,5 +340,5 @@ TEST(CommitterThread, StopDoesNotWaitForADiskThatStaysFull) {
   EXPECT_THAT(bench.done, ElementsAre("outcome: RESOURCE_EXHAUSTED"));
 }
 
-}  // namespace
+}  // namespace crescendo::engine
 }  // namespace crescendo::engine

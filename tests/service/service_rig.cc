@@ -1,14 +1,29 @@
 #include "tests/service/service_rig.h"
 
+#include <filesystem>
+
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 
 #include "absl/strings/str_cat.h"
+#include "store/sqlite/sqlite_store.h"
 
 namespace crescendo::service {
 
 absl::Status FromGrpc(const grpc::Status& status) {
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+}
+
+FileStore::FileStore() {
+  std::string folder = testing::TempDir() + "/crescendo-XXXXXX";
+  EXPECT_NE(mkdtemp(folder.data()), nullptr);
+  folder_ = folder;
+  store_ = store::SqliteStore::Open(Path("store.db")).value();
+}
+
+FileStore::~FileStore() {
+  store_.reset();
+  std::filesystem::remove_all(folder_);
 }
 
 ServiceTest::ServiceTest(ports::Store* store, size_t most_streams)
@@ -33,11 +48,11 @@ void ServiceTest::StartDaemon() {
   arguments.SetMaxReceiveMessageSize(-1);
   channel_ = grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", server_->port()),
                                        grpc::InsecureChannelCredentials(), arguments);
-  stubs_ = {v1::EgressIpService::NewStub(channel_),   v1::PoolService::NewStub(channel_),
-            v1::PlanService::NewStub(channel_),       v1::CampaignService::NewStub(channel_),
-            v1::LaneService::NewStub(channel_),       v1::ProviderService::NewStub(channel_),
-            v1::DeliveryService::NewStub(channel_),   v1::EventService::NewStub(channel_),
-            v1::SuppressionService::NewStub(channel_)};
+  stubs_ = {v1::EgressIpService::NewStub(channel_),    v1::PoolService::NewStub(channel_),
+            v1::PlanService::NewStub(channel_),        v1::CampaignService::NewStub(channel_),
+            v1::LaneService::NewStub(channel_),        v1::ProviderService::NewStub(channel_),
+            v1::DeliveryService::NewStub(channel_),    v1::EventService::NewStub(channel_),
+            v1::SuppressionService::NewStub(channel_), v1::StoreService::NewStub(channel_)};
 }
 
 void ServiceTest::StopDaemon() {

@@ -22,6 +22,7 @@
 #include "crescendo/v1/plan.grpc.pb.h"
 #include "crescendo/v1/pool.grpc.pb.h"
 #include "crescendo/v1/provider.grpc.pb.h"
+#include "crescendo/v1/store.grpc.pb.h"
 #include "crescendo/v1/suppression.grpc.pb.h"
 #include "scheduler/service/server.h"
 #include "tests/support/rig.h"
@@ -37,6 +38,7 @@ using Providers = v1::ProviderService::Stub;
 using Deliveries = v1::DeliveryService::Stub;
 using Events = v1::EventService::Stub;
 using Suppressions = v1::SuppressionService::Stub;
+using Stores = v1::StoreService::Stub;
 
 absl::Status FromGrpc(const grpc::Status& status);
 
@@ -47,6 +49,24 @@ Message Parse(const std::string& text) {
   EXPECT_TRUE(google::protobuf::TextFormat::MergeFromString(text, &message)) << text;
   return message;
 }
+
+// A store in a folder of its own, gone with the object.
+class FileStore {
+ public:
+  FileStore();
+  ~FileStore();
+  ports::Store* get() { return store_.get(); }
+  std::string Path(const std::string& name) const { return folder_ + "/" + name; }
+
+ private:
+  std::string folder_;
+  std::unique_ptr<ports::Store> store_;
+};
+
+// A base that is made before the ServiceTest that uses the store.
+struct HasFileStore {
+  FileStore file;
+};
 
 // A daemon with egress IPs mta1-a, mta1-b and pool `main` of mta1-a. No time passes.
 class ServiceTest : public testing::Test {
@@ -92,7 +112,8 @@ class ServiceTest : public testing::Test {
   std::shared_ptr<grpc::Channel> channel_;
   std::tuple<std::unique_ptr<EgressIps>, std::unique_ptr<Pools>, std::unique_ptr<Plans>,
              std::unique_ptr<Campaigns>, std::unique_ptr<Lanes>, std::unique_ptr<Providers>,
-             std::unique_ptr<Deliveries>, std::unique_ptr<Events>, std::unique_ptr<Suppressions>>
+             std::unique_ptr<Deliveries>, std::unique_ptr<Events>, std::unique_ptr<Suppressions>,
+             std::unique_ptr<Stores>>
       stubs_;
 };
 

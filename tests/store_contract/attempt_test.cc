@@ -1,4 +1,5 @@
 // Claim, Release, Settle, EndDelivery, CancelDeliveries: the states of L3, the ledger of L1, L7.
+#include "absl/strings/str_cat.h"
 #include "tests/store_contract/store_fixture.h"
 
 namespace crescendo::store {
@@ -289,10 +290,14 @@ TEST_P(AttemptTest, CancelEndsWhatHasNotLeft) {
   ASSERT_TRUE(Do(NewSettle(doubtful, Slot::kInDoubt, DeliveryState::kInDoubt)).status.ok());
   ASSERT_TRUE(Do(NewSettle(accepted, Slot::kAccepted, DeliveryState::kAccepted)).status.ok());
 
-  const ports::WriteResult result = Do(ports::CancelDeliveries{CampaignId("spring"), kStart});
+  ports::CancelDeliveries cancel{.campaign = CampaignId("spring"), .now = kStart};
+  EXPECT_THAT(Do(cancel), FailsWith(absl::StatusCode::kFailedPrecondition, "spring is SENDING"));
+  Cancel("spring");
+  const ports::WriteResult result = Do(cancel);
   ASSERT_TRUE(result.status.ok()) << result.status;
-  EXPECT_THAT(std::get<std::vector<DeliveryId>>(result.value),
+  EXPECT_THAT(std::get<ports::CancelledDeliveries>(result.value).ended,
               ElementsAre(queued, deferred, doubtful));
+  EXPECT_FALSE(std::get<ports::CancelledDeliveries>(result.value).more);
   Reopen();
   EXPECT_EQ(Counts("spring").cancelled, 3);
   EXPECT_EQ(Counts("spring").claimed, 1);
@@ -300,8 +305,62 @@ TEST_P(AttemptTest, CancelEndsWhatHasNotLeft) {
   EXPECT_EQ(Counts("spring").total(), 5);
   EXPECT_EQ(Get(claimed).state, DeliveryState::kClaimed) << "it may be on the wire";
   EXPECT_EQ(Get(other).state, DeliveryState::kQueued);
-  EXPECT_THAT(Do(ports::CancelDeliveries{CampaignId("nobody"), kStart}),
+  EXPECT_THAT(Do(ports::CancelDeliveries{.campaign = CampaignId("nobody"), .now = kStart}),
               FailsWith(absl::StatusCode::kNotFound, "no campaign nobody"));
+  for (const int limit : {0, -1, 10'001}) {
+    cancel.limit = limit;
+    EXPECT_THAT(Do(cancel), FailsWith(absl::StatusCode::kInvalidArgument, "limit is"));
+  }
+}
+
+TEST_P(AttemptTest, CancelGoesOnInSmallSteps) {
+  std::vector<std::string> addresses;
+  for (int i = 0; i < 10; ++i) addresses.push_back(absl::StrCat("r", i, "@x.example"));
+  Import("autumn", addresses);
+  Import("spring", addresses);  // 11 to 20.
+  Import("autumn", {"between@x.example"});
+  Import("spring", {"last@x.example"});
+  ClaimThem({DeliveryId(12)});
+  Cancel("spring");
+  const auto step = [&](int64_t after) {
+    const ports::WriteResult result =
+        Do(ports::CancelDeliveries{CampaignId("spring"), kStart, DeliveryId(after), 4});
+    EXPECT_TRUE(result.status.ok()) << result.status;
+    return std::get<ports::CancelledDeliveries>(result.value);
+  };
+  const ports::CancelledDeliveries first = step(0);
+  EXPECT_THAT(first.ended, ElementsAre(DeliveryId(11), DeliveryId(13), DeliveryId(14)));
+  EXPECT_EQ(first.next, DeliveryId(14)) << "it begins at the campaign's first";
+  EXPECT_TRUE(first.more);
+  EXPECT_EQ(Counts("spring").queued, 7) << "the counts show how far it is";
+  EXPECT_EQ(Counts("spring").cancelled, 3);
+  Reopen();
+  // As after a restart, when nobody knows how far it came.
+  const ports::CancelledDeliveries again = step(0);
+  EXPECT_THAT(again.ended, IsEmpty());
+  EXPECT_TRUE(again.more);
+  EXPECT_THAT(step(14).ended, SizeIs(4));
+  const ports::CancelledDeliveries end = step(18);
+  EXPECT_THAT(end.ended, ElementsAre(DeliveryId(19), DeliveryId(20), DeliveryId(22)));
+  EXPECT_FALSE(end.more) << "the last one was among them";
+  EXPECT_EQ(Counts("spring").queued, 0);
+  EXPECT_EQ(Counts("spring").claimed, 1);
+  EXPECT_EQ(Counts("autumn").queued, 11);
+  // Nothing is left: no row is looked at, wherever it begins.
+  EXPECT_EQ(step(0).next, DeliveryId());
+  EXPECT_FALSE(step(0).more);
+}
+
+TEST_P(AttemptTest, CancelCountsWhatItsGroupHasDone) {
+  const DeliveryId claimed = ImportOne("spring", "a@x.example");
+  ClaimThem({claimed});
+  Cancel("spring");
+  std::vector<ports::WriteResult> results;
+  const ports::Write group[] = {
+      ports::Release{kLane, kMonday, {claimed}},
+      ports::CancelDeliveries{.campaign = CampaignId("spring"), .now = kStart}};
+  ASSERT_TRUE(store().Commit(group, &results).ok());
+  EXPECT_EQ(Get(claimed).state, DeliveryState::kCancelled);
 }
 
 TEST_P(AttemptTest, LoadsTheNewestTwoLedgerDaysOfEachLane) {

@@ -20,6 +20,7 @@ constexpr int kKills = 60;
 std::unique_ptr<ports::Store> OpenSmall(const std::string& path) {
   SqliteOptions options;
   options.checkpoint_pages = 25;  // So that kills hit checkpoints as well.
+  options.unfiled_addresses = 50;
   auto store = SqliteStore::Open(path, options);
   return store.ok() ? *std::move(store) : nullptr;
 }

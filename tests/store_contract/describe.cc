@@ -119,6 +119,10 @@ struct DescribeValue {
     for (const DeliveryId id : ended) absl::StrAppend(&line, " ", id.value());
     return line;
   }
+  std::string operator()(const ports::CancelledDeliveries& cancelled) {
+    return absl::StrCat((*this)(cancelled.ended), " next ", cancelled.next.value(),
+                        cancelled.more ? " more" : "");
+  }
   // `more` may be about what only one of the stores has, such as pages to give back.
   std::string operator()(const ports::Pruned& pruned) {
     return absl::StrCat("pruned ", pruned.deliveries, " ", pruned.events, " ", pruned.answers,

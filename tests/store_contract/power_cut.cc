@@ -55,6 +55,7 @@ PowerCut::PowerCut(const Image& start, Liar liar) : liar_(liar) {
 }
 
 bool PowerCut::LiesAbout(const std::string& path) const {
+  if (absl::StrContains(path, "-segment")) return liar_.segments;
   return absl::EndsWith(path, "-wal") ? liar_.wal : liar_.database;
 }
 

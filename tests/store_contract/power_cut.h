@@ -35,6 +35,7 @@ using DiskLog = std::vector<DiskOp>;
 struct Liar {
   bool database = false;
   bool wal = false;
+  bool segments = false;
 };
 
 class PowerCut {

@@ -121,7 +121,8 @@ TEST(PowerLoss, AMissingSyncIsNoticed) {
   };
   for (const Case& c : {Case{"commits are not synced", {.wal = true}},
                         Case{"checkpoints are not synced", {.database = true}},
-                        Case{"nothing is synced", {.database = true, .wal = true}}}) {
+                        Case{"segments are not synced", {.segments = true}},
+                        Case{"nothing is synced", {true, true, true}}}) {
     SCOPED_TRACE(c.name);
     const Tried tried = CutEverywhere(disk, day, recording, 1, kSeed, c.liar);
     EXPECT_GT(tried.wrong, 10) << "of " << tried.images << " images";

@@ -99,7 +99,7 @@ TEST_P(PruneTest, KeepsWhatIsCancelledLate) {
   ImportOne("spring", "b@x.example");
   ImportOne("autumn", "newest@x.example");
   Cancel("spring");
-  Do(ports::CancelDeliveries{CampaignId("spring"), kLater});
+  EXPECT_EQ(CancelAll(store(), "spring", kLater), 2);
   EXPECT_EQ(PruneAll({.deliveries_before = kLater}).deliveries, 0);
   EXPECT_EQ(PruneAll({.deliveries_before = kLater + absl::Hours(1)}).deliveries, 2);
   EXPECT_EQ(store().CountPruned(CampaignId("spring"))->cancelled, 2);

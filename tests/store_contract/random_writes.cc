@@ -130,6 +130,10 @@ ports::Write RandomWrites::Append(ports::Store& store) {
   for (int64_t n = Below(14); n > 0; --n) {
     ports::AppendRecipients::Row row{Address(), random_.Unit(), {}};
     if (OneIn(3)) row.variables = {{"name", Name("v", 9)}, {"empty", ""}};
+    if (OneIn(8)) {
+      const auto length = static_cast<size_t>(900 + Below(2000));
+      row.variables.emplace_back("body", std::string(length, static_cast<char>('a' + Below(26))));
+    }
     append.rows.push_back(row);
   }
   if (OneIn(25)) append.rows.push_back({"nobody", 0.5, {}});
@@ -220,7 +224,7 @@ ports::Write RandomWrites::One(ports::Store& store) {
       return ports::EndDelivery{AnyDelivery(), state, Events(), Time()};
     }
     case 13:
-      if (OneIn(4)) return ports::CancelDeliveries{CampaignId(Name("campaign", 4)), Time()};
+      if (OneIn(2)) return CancelSome(store);
       return RemoveSome(store);
     case 14: {
       ports::AddSuppressions add{{}, Events()};
@@ -233,6 +237,21 @@ ports::Write RandomWrites::One(ports::Store& store) {
     default:
       return SettleOne(store);
   }
+}
+
+ports::Write RandomWrites::CancelSome(ports::Store& store) {
+  ports::CancelDeliveries cancel;
+  cancel.campaign = CampaignId(Name("campaign", 4));
+  if (!OneIn(6)) {
+    const ports::Directory directory = store.LoadDirectory().value();
+    for (const Campaign& campaign : directory.campaigns) {
+      if (campaign.state == CampaignState::kCancelled) cancel.campaign = campaign.id;
+    }
+  }
+  cancel.now = Time();
+  if (OneIn(3)) cancel.after = AnyDelivery();
+  cancel.limit = static_cast<int>(Below(20));  // 0 is refused.
+  return cancel;
 }
 
 ports::Write RandomWrites::PruneSome() {

@@ -43,6 +43,7 @@ class RandomWrites {
   ports::Write SettleOne(ports::Store& store);
   ports::Write ReleaseSome(ports::Store& store);
   ports::Write RemoveSome(ports::Store& store);
+  ports::Write CancelSome(ports::Store& store);
   ports::Write PruneSome();
 
   base::Random random_;

@@ -1,4 +1,5 @@
 // Puts of the small records: revisions, request_ids, references, and what survives a restart.
+#include "store/rules.h"
 #include "tests/store_contract/store_fixture.h"
 
 namespace crescendo::store {
@@ -49,6 +50,32 @@ TEST_P(RecordsTest, AnswersARequestIdAgainWithTheSameRecord) {
   ports::Put<EgressIp> other = NewIp("mta3-a");
   other.request = {"req-1", 77};
   EXPECT_THAT(Do(other), FailsWith(absl::StatusCode::kInvalidArgument, "for plan p1"));
+}
+
+// What the caller knows to forbid a write does not forbid an answer that was given before.
+TEST_P(RecordsTest, ARefusalStandsBehindTheRequestId) {
+  const auto check = [&](auto put, auto other) {
+    put.request = {absl::StrCat(RecordKindName(KindOf(put.record))), 77};
+    ASSERT_TRUE(Do(put).status.ok());
+    const size_t events = AllEvents().size();
+    Reopen();
+    put.refusal = other.refusal = absl::FailedPreconditionError("taken by another");
+    const ports::WriteResult again = Do(put);
+    EXPECT_TRUE(again.status.ok()) << again.status;
+    EXPECT_TRUE(again.replayed);
+    other.request = {put.request.id, 78};
+    EXPECT_THAT(Do(other), FailsWith(absl::StatusCode::kInvalidArgument, "used before"));
+    other.request.id = absl::StrCat("another ", put.request.id);
+    other.events = {NewEvent(EventType::kCreated, "never")};
+    EXPECT_THAT(Do(other), FailsWith(absl::StatusCode::kFailedPrecondition, "taken by another"));
+    EXPECT_THAT(AllEvents(), SizeIs(events));
+    other.refusal = absl::OkStatus();
+    EXPECT_TRUE(Do(other).status.ok()) << "nothing of it was kept";
+  };
+  check(NewIp("c"), NewIp("d"));
+  check(NewPool("p", {"c"}), NewPool("q", {"d"}));
+  check(NewPlan("p", "c"), NewPlan("q", "d"));
+  check(NewCampaign("c", "p"), NewCampaign("d", "p"));
 }
 
 TEST_P(RecordsTest, ForgetsTheRequestIdOfAFailedCreate) {

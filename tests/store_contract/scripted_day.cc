@@ -8,23 +8,31 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "store/memory/memory_store.h"
+#include "store/sqlite/segments.h"
 #include "tests/store_contract/describe.h"
 #include "tests/store_contract/random_writes.h"
 
 namespace crescendo::store {
 namespace {
 
-// Rows that fill more than a page or two.
+// Rows that fill more than a page or two, and some whose variables fill a segment.
 ports::AppendRecipients LongImport(int64_t chunk) {
   ports::AppendRecipients append;
   append.campaign = CampaignId("campaign1");
   append.import = ImportId("long");
   append.chunk = chunk;
   for (int i = 0; i < 60; ++i) {
-    append.rows.push_back(
-        {absl::StrCat("long", chunk, "-", i, "@d", i % 7, ".example"), 0.5, {{"name", "Zoë"}}});
+    auto& row = append.rows.emplace_back();
+    row.address = absl::StrCat("long", chunk, "-", i, "@d", i % 7, ".example");
+    row.score = 0.5;
+    row.variables = {{"name", "Zoë"}};
+    if (i % 12 == 0) {
+      row.variables.emplace_back("body",
+                                 std::string(1000 + static_cast<size_t>(i) * 40, 'a' + i % 26));
+    }
   }
   append.now = absl::FromUnixSeconds(1772409600);
   return append;
@@ -73,6 +81,7 @@ std::string FaultOf(const ScriptedDay& day, int64_t acknowledged, int64_t begun,
   }
   const Tables tables = TablesOf(kDayPath);
   if (tables.integrity != "ok") return tables.integrity;
+  if (std::string fault = FaultOfSegments(); !fault.empty()) return fault;
   if (tables.digest != day.tables[static_cast<size_t>(*steps)]) {
     return absl::StrCat("the tables are not those of step ", *steps);
   }
@@ -85,6 +94,8 @@ absl::StatusOr<std::unique_ptr<ports::Store>> OpenDay() {
   SqliteOptions options;
   options.cache_mib = 1;
   options.checkpoint_pages = 40;
+  options.unfiled_addresses = 20;
+  options.segment_bytes = 6000;
   return SqliteStore::Open(kDayPath, options);
 }
 
@@ -146,6 +157,13 @@ Tables TablesOf(const std::string& path) {
   sqlite3_close(database);
   tables.digest = std::hash<std::string>()(all);
   return tables;
+}
+
+std::string FaultOfSegments() {
+  auto database = Database::Open(kDayPath, {});
+  if (!database.ok()) return database.status().ToString();
+  auto faults = SegmentFaults(database->get(), 3);
+  return faults.ok() ? absl::StrJoin(*faults, "; ") : faults.status().ToString();
 }
 
 int64_t StepsIn(ports::Store& store) {

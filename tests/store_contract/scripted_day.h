@@ -37,6 +37,9 @@ struct Tables {
 };
 Tables TablesOf(const std::string& path);
 
+// What does not agree in the segments of the day's file: "" if all is well.
+std::string FaultOfSegments();
+
 // How many steps the store holds, by the mark that each leaves.
 int64_t StepsIn(ports::Store& store);
 

@@ -205,6 +205,7 @@ TEST(SqliteStore, SurvivesADiskThatFillsAtAnyWrite) {
   SqliteOptions options;
   options.cache_mib = 1;
   options.checkpoint_pages = 30;  // Checkpoints fail too.
+  options.unfiled_addresses = 10;
   std::unique_ptr<ports::Store> store =
       SqliteStore::Open(folder.Path("crescendo.db"), options).value();
   MemoryStore model;

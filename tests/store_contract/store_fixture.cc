@@ -26,7 +26,9 @@ std::vector<StoreKind> AllStores() {
 }
 
 std::unique_ptr<ports::Store> OpenSqlite(const std::string& path) {
-  absl::StatusOr<std::unique_ptr<ports::Store>> store = SqliteStore::Open(path);
+  // Addresses are filed soon, so that both ways to find one are taken.
+  absl::StatusOr<std::unique_ptr<ports::Store>> store =
+      SqliteStore::Open(path, {.unfiled_addresses = 7});
   if (store.ok()) return *std::move(store);
   ADD_FAILURE() << store.status();
   return nullptr;
@@ -116,6 +118,36 @@ ports::Settle NewSettle(DeliveryId id, ports::Settle::Slot slot, DeliveryState s
   return settle;
 }
 
+void Cancel(ports::Store& store, const std::string& campaign) {
+  const ports::Directory directory = store.LoadDirectory().value();
+  for (const Campaign& record : directory.campaigns) {
+    if (record.id.text() != campaign) continue;
+    ports::Put<Campaign> put;
+    put.record = record;
+    put.record.state = CampaignState::kCancelled;
+    EXPECT_TRUE(CommitOne(store, put).status.ok());
+    return;
+  }
+  ADD_FAILURE() << "no campaign " << campaign;
+}
+
+int64_t CancelAll(ports::Store& store, const std::string& campaign, absl::Time now, int limit) {
+  ports::CancelDeliveries cancel{CampaignId(campaign), now, DeliveryId(), limit};
+  int64_t sum = 0;
+  for (bool more = true; more;) {
+    const ports::WriteResult result = CommitOne(store, cancel);
+    EXPECT_TRUE(result.status.ok()) << result.status;
+    if (!result.status.ok()) break;
+    const auto& step = std::get<ports::CancelledDeliveries>(result.value);
+    EXPECT_LE(std::ssize(step.ended), limit);
+    EXPECT_TRUE(!step.more || cancel.after < step.next) << "it never ends";
+    more = step.more && cancel.after < step.next;
+    sum += std::ssize(step.ended);
+    cancel.after = step.next;
+  }
+  return sum;
+}
+
 void StoreTest::SetUp() {
   store_ = GetParam().open(folder_.Path("crescendo.db"));
   ASSERT_NE(store_, nullptr);
@@ -190,13 +222,6 @@ Campaign StoreTest::GetCampaign(const std::string& id) {
   }
   ADD_FAILURE() << "no campaign " << id;
   return {};
-}
-
-void StoreTest::Cancel(const std::string& campaign) {
-  ports::Put<Campaign> put;
-  put.record = GetCampaign(campaign);
-  put.record.state = CampaignState::kCancelled;
-  EXPECT_TRUE(Do(put).status.ok());
 }
 
 }  // namespace crescendo::store

@@ -48,6 +48,12 @@ std::unique_ptr<ports::Store> OpenSqlite(const std::string& path);
 // Shorthand for one write in a commit of its own.
 ports::WriteResult CommitOne(ports::Store& store, ports::Write write);
 
+// Puts the campaign in state kCancelled.
+void Cancel(ports::Store& store, const std::string& campaign);
+// Takes a cancelled campaign's deliveries off, `limit` rows a step. How many there were.
+int64_t CancelAll(ports::Store& store, const std::string& campaign, absl::Time now,
+                  int limit = 1000);
+
 // A store with IPs mta1-a and mta1-b, pool `main`, and the campaigns `spring` and `autumn`.
 class StoreTest : public testing::TestWithParam<StoreKind> {
  protected:
@@ -70,7 +76,7 @@ class StoreTest : public testing::TestWithParam<StoreKind> {
   CampaignCounts Counts(const std::string& campaign);
   std::vector<Event> AllEvents(const ports::EventFilter& filter = {});
   Campaign GetCampaign(const std::string& id);
-  void Cancel(const std::string& campaign);
+  void Cancel(const std::string& campaign) { store::Cancel(store(), campaign); }
 
  private:
   TempFolder folder_;

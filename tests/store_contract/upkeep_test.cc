@@ -52,7 +52,8 @@ TEST_F(UpkeepTest, GivesThePagesOfWhatIsPrunedBackToTheDisk) {
   CreateCampaigns();
   for (int chunk = 1; chunk <= 10; ++chunk) ASSERT_TRUE(Import("spring", chunk, 2000).ok());
   ASSERT_TRUE(Import("autumn", 1, 1).ok());
-  CommitOne(*store_, ports::CancelDeliveries{CampaignId("spring"), kStart});
+  Cancel(*store_, "spring");
+  EXPECT_EQ(CancelAll(*store_, "spring", kStart), 20000);
   Open({.checkpoint_pages = 50});
   const uintmax_t full = FileSize();
   ports::Prune prune{.deliveries_before = kStart + absl::Hours(1), .limit = 500};

@@ -1,6 +1,7 @@
 #!/bin/sh
-# fetch_smtp_sink.sh [DEST]: Postfix's smtp-sink, unpacked from its Debian package into DEST
-# (default: build/smtp-sink of this repository). Nothing is installed and no service is started.
+# fetch_smtp_sink.sh [DEST]: Postfix's smtp-sink, and with it its smtp-source and its daemons, unpacked
+# from its Debian package into DEST (default: build/smtp-sink of this repository). Nothing is
+# installed and no service is started.
 # Does nothing if DEST has it already.
 set -eu
 
@@ -8,7 +9,9 @@ dest=${1:-$(cd "$(dirname "$0")/../.." && pwd)/build/smtp-sink}
 sink=$dest/usr/sbin/smtp-sink
 
 missing() {
-  LD_LIBRARY_PATH=$dest/usr/lib/postfix:$dest/lib ldd "$sink" | awk '/not found/ { print $1 }'
+  for program in "$sink" "$dest"/usr/lib/postfix/sbin/master "$dest"/usr/lib/postfix/sbin/smtpd; do
+    LD_LIBRARY_PATH=$dest/usr/lib/postfix:$dest/lib ldd "$program"
+  done | awk '/not found/ { print $1 }' | sort -u
 }
 if [ -x "$sink" ] && [ -z "$(missing)" ]; then
   exit 0
@@ -34,6 +37,7 @@ for library in $(missing); do
     libdb-5.3.so) package=libdb5.3 ;;
     libicu*.so.72) package=libicu72 ;;
     libnsl.so.2) package=libnsl2 ;;
+    libsasl2.so.2) package=libsasl2-2 ;;
     libtirpc.so.3) package=libtirpc3 ;;
     libgssapi_krb5.so.2) package=libgssapi-krb5-2 ;;
     libkrb5.so.3) package=libkrb5-3 ;;

@@ -66,7 +66,6 @@ CLOCK = (r"\babsl::Now\b|_clock::now\b|GetCurrentTimeNanos|gettimeofday|clock_ge
          r"|\btime\((nullptr|NULL|0)\)|" + SLEEP)
 CLOCK_ALLOWED = {
     "scheduler/base/real_clock.cc": "is the clock that all others are told",
-    "scheduler/engine/backup_runner.cc": "a copy is paced in the machine's time, like the disk it is on",
     "tests/bench/bench_import.cc": "asks a daemon again and again how far it is",
     "cmd/crescendo-sandbox/verify.cc": "table --follow waits for a person's eyes, between two looks",
 }
