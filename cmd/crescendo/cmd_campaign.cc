@@ -21,8 +21,9 @@ namespace {
 using Stub = v1::CampaignService::Stub;
 
 struct CampaignOptions {
-  std::string name, pool, from, return_path, subject, text, html, list_unsubscribe, etag, reason,
-      request_id;
+  std::string name, pool, from, return_path, subject, text, html, raw, list_unsubscribe,
+      feedback_sender_id, etag, reason, request_id;
+  std::vector<std::string> headers;
   std::optional<absl::Duration> lifetime;
   bool dry_run = false;
   ImportOptions import;
@@ -105,6 +106,26 @@ absl::Status Fill(const CampaignOptions& options, v1::Campaign* campaign,
     ASSIGN_OR_RETURN(*campaign->mutable_html_body(), ReadFile("--html: ", options.html));
     mask->add_paths("html_body");
   }
+  if (!options.raw.empty()) {
+    ASSIGN_OR_RETURN(*campaign->mutable_raw_message(), ReadFile("--raw: ", options.raw));
+    mask->add_paths("raw_message");
+  }
+  for (const std::string& header : options.headers) {
+    const size_t colon = header.find(':');
+    if (colon == std::string::npos) {
+      return UsageError(
+          absl::StrCat("--header: \"", header, "\" has no colon; write 'Name: value'"));
+    }
+    v1::Campaign::Header* added = campaign->add_headers();
+    added->set_name(header.substr(0, colon));
+    added->set_value(
+        std::string(absl::StripAsciiWhitespace(absl::string_view(header).substr(colon + 1))));
+  }
+  if (!options.headers.empty()) mask->add_paths("headers");
+  if (!options.feedback_sender_id.empty()) {
+    campaign->set_feedback_sender_id(options.feedback_sender_id);
+    mask->add_paths("feedback_sender_id");
+  }
   if (!options.list_unsubscribe.empty()) {
     campaign->set_list_unsubscribe(options.list_unsubscribe);
     mask->add_paths("list_unsubscribe");
@@ -120,8 +141,13 @@ absl::Status Create(const CampaignOptions& options, Context& context) {
   v1::CreateCampaignRequest request;
   ASSIGN_OR_RETURN(const std::string name, CampaignName(options.name));
   request.set_campaign_id(IdOf(name));
-  if (options.text.empty() && options.html.empty()) {
-    return UsageError("campaign create: there is no body; give --text FILE, --html FILE or both");
+  const bool parts = !options.text.empty() || !options.html.empty();
+  if (!parts && options.raw.empty()) {
+    return UsageError(
+        "campaign create: there is no body; give --text FILE, --html FILE or both, or --raw FILE");
+  }
+  if (parts && options.subject.empty()) {
+    return UsageError("campaign create: there is no subject; give --subject TEXT");
   }
   google::protobuf::FieldMask mask;
   RETURN_IF_ERROR(Fill(options, request.mutable_campaign(), &mask));
@@ -212,11 +238,18 @@ Command WithContent(Command command, CampaignOptions* o, bool required) {
       .Required(required)
       .Option("--from", "FROM", &o->from, "'Shop News <news@shop.example>', or the address alone")
       .Required(required)
-      .Option("--subject", "TEXT", &o->subject, "May hold {{variables}}")
-      .Required(required)
+      .Option("--subject", "TEXT", &o->subject,
+              "May hold {{variables}} and {{variable|default}}; required without --raw")
       .Option("--text", "FILE", &o->text, "The text body; may hold {{variables}}")
       .Option("--html", "FILE", &o->html, "The HTML body; may hold {{variables}}")
-      .Option("--list-unsubscribe", "HEADER", &o->list_unsubscribe, "'<https://…>, <mailto:…>'")
+      .Option("--raw", "FILE", &o->raw,
+              "A whole message (.eml) instead of subject, bodies and headers")
+      .Option("--header", "FIELD", &o->headers,
+              "'Reply-To: help@shop.example'; may hold {{variables}}; can be repeated")
+      .Option("--list-unsubscribe", "HEADER", &o->list_unsubscribe,
+              "'<https://shop.example/u?t={{token}}>, <mailto:leave@shop.example>'")
+      .Option("--feedback-sender-id", "ID", &o->feedback_sender_id,
+              "Last part of the Feedback-ID, 5 to 15 characters; default: no such field")
       .Option("--return-path", "ADDRESS", &o->return_path,
               "Envelope sender; default: the From address")
       .Option("--lifetime", "DURATION", &o->lifetime, "How long retries go on; default 72h")

@@ -215,6 +215,27 @@ absl::Status ReadDestinations(const v1::DaemonConfig& config, const ConfigReader
   return absl::OkStatus();
 }
 
+absl::Status ReadDkim(const v1::DkimConfig& config, const ConfigReader& reader,
+                      Settings* settings) {
+  switch (config.missing_key()) {
+    case v1::DKIM_MISSING_KEY_UNSPECIFIED:
+    case v1::DKIM_MISSING_KEY_REFUSE:
+      settings->allow_unsigned = false;
+      break;
+    case v1::DKIM_MISSING_KEY_SEND_UNSIGNED:
+      settings->allow_unsigned = true;
+      break;
+    default:
+      return reader.Bad("missing_key", absl::StrCat("is ", static_cast<int>(config.missing_key()),
+                                                    "; it is REFUSE or SEND_UNSIGNED"));
+  }
+  if (!config.has_expires_after()) return absl::OkStatus();
+  absl::Duration grace;
+  RETURN_IF_ERROR(reader.Duration("expires_after", absl::Hours(1), absl::Hours(8760), &grace));
+  settings->signature_grace = grace;
+  return absl::OkStatus();
+}
+
 absl::Status ReadPaths(const v1::DaemonConfig& config, const ConfigReader& reader,
                        const std::string& folder, Settings* settings) {
   const auto resolved = [&](const std::string& field, const std::string& path) {
@@ -226,6 +247,16 @@ absl::Status ReadPaths(const v1::DaemonConfig& config, const ConfigReader& reade
   }
   settings->data_dir = resolved("data_dir", settings->data_dir);
   settings->providers_dir = resolved("providers_dir", config.providers_dir());
+  const auto below = [&](const std::string& group, const std::string& field,
+                         const std::string& path) {
+    return reader.Below(group).FromFlag(field) ? path : Resolved(path, folder);
+  };
+  settings->dkim_keys_file = below("dkim", "keys_file", config.dkim().keys_file());
+  for (const std::string& file : config.verp().key_files()) {
+    if (file.empty())
+      return reader.Below("verp").Bad("key_files", "holds an empty name; name a file");
+    settings->verp_key_files.push_back(below("verp", "key_files", file));
+  }
   for (const std::string& file : config.route_files()) {
     if (file.empty()) return reader.Bad("route_files", "holds an empty name; name a file");
     settings->route_files.push_back(resolved("route_files", file));
@@ -339,6 +370,7 @@ absl::StatusOr<Settings> LoadSettings(const std::string& file,
   RETURN_IF_ERROR(ReadHolds(reader.Below("holds"), &settings.options.holds));
   RETURN_IF_ERROR(ReadRetention(reader.Below("retention"), &settings.options.retention));
   RETURN_IF_ERROR(ReadStore(reader.Below("store"), &settings.store));
+  RETURN_IF_ERROR(ReadDkim(config.dkim(), reader.Below("dkim"), &settings));
   RETURN_IF_ERROR(ReadEnums(config, reader, &settings));
   if (config.has_seed()) settings.options.seed = config.seed();
   RETURN_IF_ERROR(ReadResolver(config.resolver(), reader.Below("resolver"), folder, &settings));

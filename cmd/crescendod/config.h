@@ -43,6 +43,10 @@ struct Settings {
   // None: the DNS is not asked. Its seed is that of `options`.
   std::optional<smtp::DnsResolverOptions> resolver = smtp::DnsResolverOptions();
   smtp::DestinationGuard destinations;
+  std::string dkim_keys_file;  // "": nothing is signed.
+  bool allow_unsigned = false;
+  std::optional<absl::Duration> signature_grace;  // None: signatures do not expire.
+  std::vector<std::string> verp_key_files;        // Empty: the return path is the campaign's.
   bool reflection = false;
 };
 

@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cmd/crescendod/routes.h"
+#include "cmd/crescendod/secrets.h"
 #include "cmd/crescendod/signals.h"
 #include "scheduler/base/real_clock.h"
 #include "scheduler/base/status_macros.h"
@@ -82,21 +83,59 @@ class Daemon {
   // INVALID_ARGUMENT and NOT_FOUND: the configuration is at fault.
   absl::Status Configure();
   absl::Status Start();
+  // Reads again what may change while mail is sent: the DKIM keys.
+  void Reload();
   std::string address() const;
 
  private:
+  absl::Status ReadSecrets();
+
   const Settings& settings_;
   std::unique_ptr<base::Clock> clock_;
   std::unique_ptr<base::Clock> real_clock_;  // Of the resolver: the DNS knows no other time.
   std::optional<providers::ProviderData> providers_;
   smtp::DnsResolver* dns_ = nullptr;  // Of resolver_. May be null.
   std::unique_ptr<ports::MxResolver> resolver_;
-  smtp::CampaignComposer composer_;
+  smtp::dkim::Keyring keyring_;
+  std::unique_ptr<smtp::Verp> verp_;
+  std::unique_ptr<smtp::CampaignComposer> composer_;
   std::unique_ptr<ports::Store> store_;
   std::unique_ptr<smtp::SmtpTransport> transport_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<service::Server> server_;
 };
+
+absl::Status Daemon::ReadSecrets() {
+  smtp::ComposerOptions composer;
+  if (!settings_.dkim_keys_file.empty()) {
+    ASSIGN_OR_RETURN(auto keys, LoadDkimKeys(settings_.dkim_keys_file));
+    keyring_.Replace(std::move(keys));
+    composer.keyring = &keyring_;
+    composer.allow_unsigned = settings_.allow_unsigned;
+    composer.signature_grace = settings_.signature_grace;
+  }
+  if (!settings_.verp_key_files.empty()) {
+    ASSIGN_OR_RETURN(verp_, LoadVerp(settings_.verp_key_files));
+    composer.verp = verp_.get();
+  }
+  composer_ = std::make_unique<smtp::CampaignComposer>(composer);
+  return absl::OkStatus();
+}
+
+void Daemon::Reload() {
+  if (settings_.dkim_keys_file.empty()) {
+    spdlog::warn("SIGHUP: there is no dkim.keys_file, so nothing is read again");
+    return;
+  }
+  auto keys = LoadDkimKeys(settings_.dkim_keys_file);
+  if (!keys.ok()) {
+    spdlog::error("SIGHUP: the DKIM keys stay as they were: {}",
+                  std::string(keys.status().message()));
+    return;
+  }
+  spdlog::info("SIGHUP: {} DKIM keys are in force", (*keys)->size());
+  keyring_.Replace(*std::move(keys));
+}
 
 absl::Status Daemon::Configure() {
   RETURN_IF_ERROR(RaiseFileLimit(settings_.options.max_connections));
@@ -123,7 +162,7 @@ absl::Status Daemon::Configure() {
   smtp::DnsResolver* const to_stop = dns.get();
   ASSIGN_OR_RETURN(resolver_, LoadRoutes(settings_.route_files, std::move(dns)));
   dns_ = to_stop;
-  return absl::OkStatus();
+  return ReadSecrets();
 }
 
 absl::Status Daemon::Start() {
@@ -144,7 +183,7 @@ absl::Status Daemon::Start() {
       .store = store_.get(),
       .transport = transport_.get(),
       .resolver = resolver_.get(),
-      .composer = &composer_,
+      .composer = composer_.get(),
       .providers = &providers_->catalog,
       .classifier = &providers_->classifier,
   };
@@ -184,7 +223,7 @@ int RunDaemon(const Settings& settings, std::ostream& out) {
   }
   spdlog::info("serving on {}, store in {}", daemon.address(), settings.data_dir);
   out << "ready on " << daemon.address() << std::endl;
-  const int signal_number = WaitForStop();
+  const int signal_number = WaitForStop([&daemon] { daemon.Reload(); });
   spdlog::info(
       "{}: no new mail is started; what is in flight has {} to end. A second signal ends "
       "at once.",

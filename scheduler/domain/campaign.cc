@@ -1,5 +1,7 @@
 #include "scheduler/domain/campaign.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -50,6 +52,51 @@ absl::Status CheckHeaderText(absl::string_view field, absl::string_view text) {
     return Bad(field, "holds a control character (CR, LF or NUL, say); remove it");
   if (text.size() > 998)
     return Bad(field, absl::StrCat("is ", text.size(), " bytes long; at most 998"));
+  return absl::OkStatus();
+}
+
+// Gmail's rule for the last part of a Feedback-ID.
+absl::Status CheckFeedbackSenderId(absl::string_view id) {
+  const bool good =
+      id.size() >= 5 && id.size() <= 15 && std::all_of(id.begin(), id.end(), [](char c) {
+        return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' ||
+               c == '-';
+      });
+  if (id.empty() || good) return absl::OkStatus();
+  return Bad("feedback_sender_id", absl::StrCat("is \"", absl::CHexEscape(id.substr(0, 80)),
+                                                "\"; it has 5 to 15 of A-Z a-z 0-9 . _ -"));
+}
+
+constexpr size_t kLargestBody = 10 << 20;
+constexpr size_t kMostHeaders = 50;
+
+absl::Status CheckParts(const Campaign& campaign) {
+  if (campaign.subject.empty()) return Bad("subject", "is empty");
+  RETURN_IF_ERROR(CheckHeaderText("subject", campaign.subject));
+  if (campaign.headers.size() > kMostHeaders) {
+    return Bad("headers",
+               absl::StrCat("has ", campaign.headers.size(), " entries; at most ", kMostHeaders));
+  }
+  for (size_t i = 0; i < campaign.headers.size(); ++i) {
+    RETURN_IF_ERROR(
+        CheckHeaderText(absl::StrCat("headers[", i, "].value"), campaign.headers[i].second));
+  }
+  if (campaign.text_body.empty() && campaign.html_body.empty()) {
+    return Bad("text_body", "and html_body are both empty; give one of them");
+  }
+  if (campaign.text_body.size() > kLargestBody) return Bad("text_body", "is larger than 10 MiB");
+  if (campaign.html_body.size() > kLargestBody) return Bad("html_body", "is larger than 10 MiB");
+  return absl::OkStatus();
+}
+
+absl::Status CheckRaw(const Campaign& campaign) {
+  if (!campaign.subject.empty() || !campaign.text_body.empty() || !campaign.html_body.empty() ||
+      !campaign.headers.empty()) {
+    return Bad("raw_message",
+               "is a whole message: leave subject, text_body, html_body and headers empty, or it");
+  }
+  if (campaign.raw_message.size() > kLargestBody)
+    return Bad("raw_message", "is larger than 10 MiB");
   return absl::OkStatus();
 }
 
@@ -130,15 +177,9 @@ absl::Status ValidateCampaign(const Campaign& campaign) {
   RETURN_IF_ERROR(CheckAddress("from_address", campaign.from_address));
   if (!campaign.return_path.empty())
     RETURN_IF_ERROR(CheckAddress("return_path", campaign.return_path));
-  if (campaign.subject.empty()) return Bad("subject", "is empty");
-  RETURN_IF_ERROR(CheckHeaderText("subject", campaign.subject));
   RETURN_IF_ERROR(CheckHeaderText("list_unsubscribe", campaign.list_unsubscribe));
-  if (campaign.text_body.empty() && campaign.html_body.empty()) {
-    return Bad("text_body", "and html_body are both empty; give one of them");
-  }
-  constexpr size_t kLargestBody = 10 << 20;
-  if (campaign.text_body.size() > kLargestBody) return Bad("text_body", "is larger than 10 MiB");
-  if (campaign.html_body.size() > kLargestBody) return Bad("html_body", "is larger than 10 MiB");
+  RETURN_IF_ERROR(CheckFeedbackSenderId(campaign.feedback_sender_id));
+  RETURN_IF_ERROR(campaign.raw_message.empty() ? CheckParts(campaign) : CheckRaw(campaign));
   if (campaign.lifetime < absl::Minutes(1) || campaign.lifetime > absl::Hours(24 * 30)) {
     return Bad("lifetime", absl::StrCat("is ", absl::FormatDuration(campaign.lifetime),
                                         "; it must be 1 minute to 30 days"));

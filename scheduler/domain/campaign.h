@@ -37,9 +37,13 @@ struct Campaign {
   std::string from_name;     // Display name. May be "".
   std::string from_address;  // RFC 5322 From; its domain is the sending domain.
   std::string return_path;   // Envelope sender. "": the From address.
-  std::string subject;       // May hold {{variables}}.
+  std::string subject;       // May hold {{variables}}, as the next two.
   std::string text_body;     // One of the bodies is required.
   std::string html_body;
+  // More header fields, name and value, which may hold {{variables}}.
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string raw_message;  // A whole RFC 5322 message, instead of subject, bodies and headers.
+  std::string feedback_sender_id;             // Of the Feedback-ID. "": there is none.
   std::string list_unsubscribe;               // "<https://…>, <mailto:…>". May be "".
   absl::Duration lifetime = absl::Hours(72);  // From the first attempt until a retry is given up.
   CampaignState state = CampaignState::kDraft;

@@ -259,6 +259,7 @@ void Engine::Put(Campaign campaign, Request request, Done<Campaign> done) {
     if (impl->stopped()) return done(Gone());
     const Campaign* before = impl->shard_.FindCampaign(campaign.id);
     absl::Status status = ValidateCampaign(campaign);
+    if (status.ok()) status = impl->edges_.composer->Check(campaign);
     absl::Status refusal = impl->CheckReferences(campaign);
     if (status.ok() && !LeftToStore(request, campaign.revision)) status = refusal;
     if (status.ok()) status = CheckRevision(campaign, before, request.validate_only, "campaign");
@@ -384,6 +385,9 @@ void Engine::Impl::ChangeCampaign(CampaignId id, CampaignVerb verb, int64_t revi
   const absl::StatusOr<CampaignMove> move = Decide(*before, verb);
   if (!move.ok()) return done(move.status());
   if (move->to == before->state) return done(*before);
+  if (move->to == CampaignState::kSending) {
+    if (absl::Status ready = edges_.composer->CheckReady(*before); !ready.ok()) return done(ready);
+  }
   Campaign campaign = *before;
   campaign.state = move->to;
   campaign.state_reason = StateReason(request);

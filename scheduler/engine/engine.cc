@@ -430,16 +430,38 @@ void Engine::Impl::CarryOutOne(ports::OpenConnection& open, std::vector<ports::W
 void Engine::Impl::CarryOutOne(core::Send& send, std::vector<ports::Write>&) {
   const Campaign* campaign = shard_.FindCampaign(send.delivery.campaign);
   CRESCENDO_CHECK(campaign != nullptr);
+  absl::StatusOr<ports::ComposedMessage> composed = edges_.composer->Compose(
+      *campaign, send.delivery.id, send.delivery.address, send.delivery.variables, send.date);
+  if (!composed.ok()) return NotComposed(*campaign, send, composed.status());
   ports::SendMessage message;
   message.connection = send.connection;
   message.delivery = send.delivery.id;
   message.attempt = send.delivery.attempts + 1;
-  message.mail_from =
-      campaign->return_path.empty() ? campaign->from_address : campaign->return_path;
-  message.message = edges_.composer->Compose(*campaign, send.delivery.id, send.delivery.address,
-                                             send.delivery.variables, send.date);
+  message.mail_from = std::move(composed->mail_from);
+  message.message = std::move(composed->message);
   message.rcpt_to = std::move(send.delivery.address);
   edges_.transport->Send(std::move(message));
+}
+
+// A key that was taken away, say. The recipient is not to blame: the delivery waits, and so does
+// the campaign, until somebody has seen to it.
+void Engine::Impl::NotComposed(const Campaign& campaign, const core::Send& send,
+                               const absl::Status& status) {
+  ports::TransportEvent event;
+  event.kind = ports::TransportEvent::Kind::kSent;
+  event.connection = send.connection;
+  event.delivery = send.delivery.id;
+  event.result = ports::TransportEvent::SentResult::kNotTransferred;
+  event.connection_usable = true;
+  event.local_failure = true;
+  event.detail = absl::StrCat("not sent: ", status.message());
+  spdlog::error("campaign {} is paused: {}", campaign.id.text(), event.detail);
+  Request request;
+  request.actor = "crescendod";
+  request.reason = event.detail;
+  ChangeCampaign(campaign.id, CampaignVerb::kPause, 0, std::move(request),
+                 [](const absl::StatusOr<Campaign>&) {}, 0);
+  PostLetter(std::move(event));
 }
 
 void Engine::Impl::CarryOutOne(core::Close& close, std::vector<ports::Write>&) {

@@ -112,6 +112,7 @@ class Engine::Impl {
   void CarryOutOne(core::Save& save, std::vector<ports::Write>& outcomes);
   void CarryOutOne(ports::OpenConnection& open, std::vector<ports::Write>& outcomes);
   void CarryOutOne(core::Send& send, std::vector<ports::Write>& outcomes);
+  void NotComposed(const Campaign& campaign, const core::Send& send, const absl::Status& status);
   void CarryOutOne(core::Close& close, std::vector<ports::Write>& outcomes);
   void CarryOutOne(core::Resolve& resolve, std::vector<ports::Write>& outcomes);
   void OnAccepting(bool accepting) ABSL_LOCKS_EXCLUDED(mu_);

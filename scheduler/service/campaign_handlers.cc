@@ -60,6 +60,7 @@ grpc::ServerUnaryReactor* CampaignHandlers::ListCampaigns(grpc::CallbackServerCo
                 *added = ToProto(campaign);
                 added->clear_text_body();
                 added->clear_html_body();
+                added->clear_raw_message();
                 taken.push_back(campaign.id);
               }));
           const auto read = [taken = std::move(taken),
@@ -88,7 +89,8 @@ grpc::ServerUnaryReactor* CampaignHandlers::UpdateCampaign(grpc::CallbackServerC
         const UpdateMask mask,
         UpdateMask::Create(request->update_mask(), *v1::Campaign::descriptor(),
                            {"pool", "from_name", "from_address", "return_path", "subject",
-                            "text_body", "html_body", "list_unsubscribe", "lifetime"}));
+                            "text_body", "html_body", "headers", "raw_message", "list_unsubscribe",
+                            "feedback_sender_id", "lifetime"}));
     ASSIGN_OR_RETURN(const engine::Request who,
                      RequestOf(*context, request->reason(), request->validate_only()));
     edit->get = [this, id](engine::Done<Campaign> done) {

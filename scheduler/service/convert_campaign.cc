@@ -23,6 +23,12 @@ std::string AddressFrom(const std::string& given) {
   return NormalOrGiven(NormaliseAddress(given), given);
 }
 
+std::vector<std::pair<std::string, std::string>> HeadersFrom(const v1::Campaign& proto) {
+  std::vector<std::pair<std::string, std::string>> headers;
+  for (const auto& header : proto.headers()) headers.emplace_back(header.name(), header.value());
+  return headers;
+}
+
 absl::StatusOr<int64_t> SignalCount(absl::string_view field, int64_t count) {
   if (count < 0 || count > kMostSignals) {
     return Fault(field, absl::StrCat("is ", count, "; it must be 0 to ", kMostSignals));
@@ -71,7 +77,14 @@ v1::Campaign ToProto(const Campaign& campaign) {
   proto.set_subject(campaign.subject);
   proto.set_text_body(campaign.text_body);
   proto.set_html_body(campaign.html_body);
+  for (const auto& [name, value] : campaign.headers) {
+    v1::Campaign::Header* header = proto.add_headers();
+    header->set_name(name);
+    header->set_value(value);
+  }
+  proto.set_raw_message(campaign.raw_message);
   proto.set_list_unsubscribe(campaign.list_unsubscribe);
+  proto.set_feedback_sender_id(campaign.feedback_sender_id);
   *proto.mutable_lifetime() = ToProto(campaign.lifetime);
   proto.set_state(EnumNamed<v1::Campaign::State>(CampaignStateName(campaign.state)));
   proto.set_state_reason(campaign.state_reason);
@@ -106,7 +119,10 @@ absl::StatusOr<Campaign> CampaignFrom(const std::string& id, const v1::Campaign&
   campaign.subject = proto.subject();
   campaign.text_body = proto.text_body();
   campaign.html_body = proto.html_body();
+  campaign.headers = HeadersFrom(proto);
+  campaign.raw_message = proto.raw_message();
   campaign.list_unsubscribe = proto.list_unsubscribe();
+  campaign.feedback_sender_id = proto.feedback_sender_id();
   ASSIGN_OR_RETURN(campaign.lifetime, LifetimeFrom(proto));
   return campaign;
 }
@@ -139,7 +155,10 @@ absl::StatusOr<Campaign> Merged(Campaign campaign, const v1::Campaign& proto,
   if (mask.Has("subject")) campaign.subject = proto.subject();
   if (mask.Has("text_body")) campaign.text_body = proto.text_body();
   if (mask.Has("html_body")) campaign.html_body = proto.html_body();
+  if (mask.Has("headers")) campaign.headers = HeadersFrom(proto);
+  if (mask.Has("raw_message")) campaign.raw_message = proto.raw_message();
   if (mask.Has("list_unsubscribe")) campaign.list_unsubscribe = proto.list_unsubscribe();
+  if (mask.Has("feedback_sender_id")) campaign.feedback_sender_id = proto.feedback_sender_id();
   return campaign;
 }
 

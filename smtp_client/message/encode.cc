@@ -1,6 +1,7 @@
 #include "smtp_client/message/encode.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -14,7 +15,7 @@ namespace {
 
 constexpr size_t kLine = 78;          // RFC 5322 §2.1.1: should.
 constexpr size_t kLongestWord = 900;  // Beyond it no fold saves the limit of 998: encode.
-constexpr size_t kQpLine = 76;
+constexpr size_t kQpLine = 76;        // Base64's too.
 // "=?UTF-8?B?" and "?=" leave 63 of 75 bytes, which is 45 bytes before base64.
 constexpr size_t kBytesPerEncodedWord = 45;
 
@@ -69,33 +70,35 @@ std::string Folded(absl::string_view text, size_t column) {
   return out;
 }
 
-void AppendHex(unsigned char byte, std::string* out) {
+// "=3D" and its kin at `to`; returns what is behind them.
+char* WriteHex(unsigned char byte, char* to) {
   constexpr char kDigits[] = "0123456789ABCDEF";
-  *out += '=';
-  *out += kDigits[byte >> 4];
-  *out += kDigits[byte & 15];
+  *to++ = '=';
+  *to++ = kDigits[byte >> 4];
+  *to++ = kDigits[byte & 15];
+  return to;
 }
 
 // One line without its CRLF.
-void AppendQuotedLine(absl::string_view line, std::string* out) {
+char* WriteQuotedLine(absl::string_view line, char* to) {
   size_t column = 0;
   for (size_t i = 0; i < line.size(); ++i) {
     const unsigned char c = line[i];
     const bool last = i + 1 == line.size();
-    const bool blank = c == ' ' || c == '\t';
-    const bool plain = (absl::ascii_isgraph(c) && c != '=') || (blank && !last);
+    const bool plain = (c > ' ' && c < 0x7F && c != '=') || ((c == ' ' || c == '\t') && !last);
     const size_t width = plain ? 1 : 3;
     if (column + width > kQpLine - (last ? 0 : 1)) {
-      *out += "=\r\n";
+      to = std::copy_n("=\r\n", 3, to);
       column = 0;
     }
     if (plain) {
-      *out += static_cast<char>(c);
+      *to++ = static_cast<char>(c);
     } else {
-      AppendHex(c, out);
+      to = WriteHex(c, to);
     }
     column += width;
   }
+  return to;
 }
 
 }  // namespace
@@ -119,34 +122,77 @@ std::string Phrase(absl::string_view name) {
   return absl::StrCat("\"", absl::StrReplaceAll(value, {{"\\", "\\\\"}, {"\"", "\\\""}}), "\"");
 }
 
-std::string WithCrLf(absl::string_view text) {
+std::string Angled(absl::string_view value) {
+  std::string inner = CleanText(value);
+  inner.erase(std::remove_if(inner.begin(), inner.end(),
+                             [](char c) { return c == '<' || c == '>' || c == ' '; }),
+              inner.end());
+  return absl::StrCat("<", inner, ">");
+}
+
+std::string MailboxField(absl::string_view field, absl::string_view name,
+                         absl::string_view address) {
+  const std::string phrase = Phrase(name);
+  if (phrase.empty()) return absl::StrCat(field, ": ", Angled(address), "\r\n");
+  const std::string line = absl::StrCat(field, ": ", phrase, " ", Angled(address), "\r\n");
+  if (line.size() <= kLine + 2) return line;
+  return absl::StrCat(field, ":\r\n ", phrase, "\r\n ", Angled(address), "\r\n");
+}
+
+bool IsStrictText(absl::string_view text) {
+  if (text.empty()) return true;
+  // Bytes only and no branch inside: the compiler turns it into vector code.
+  uint8_t bad = text.front() == '\n' || text.front() == '\0' || text.back() == '\r';
+  for (size_t i = 0; i + 1 < text.size(); ++i) {
+    const uint8_t cr = text[i] == '\r', lf = text[i + 1] == '\n', nul = text[i + 1] == '\0';
+    bad |= static_cast<uint8_t>((cr ^ lf) | nul);
+  }
+  return bad == 0 && IsUtf8(text);
+}
+
+std::string StrictText(absl::string_view text) {
+  if (IsStrictText(text)) return std::string(text);
   std::string out;
-  out.reserve(text.size() + text.size() / 32 + 2);
-  while (!text.empty()) {
-    const size_t lf = text.find('\n');
-    absl::string_view line = text.substr(0, lf);
-    text.remove_prefix(lf == absl::string_view::npos ? text.size() : lf + 1);
-    if (lf != absl::string_view::npos && absl::EndsWith(line, "\r")) line.remove_suffix(1);
-    for (size_t cr; (cr = line.find('\r')) != absl::string_view::npos;) {
-      absl::StrAppend(&out, line.substr(0, cr), "\r\n");
-      line.remove_prefix(cr + 1);
+  out.reserve(text.size() + text.size() / 16 + 2);
+  for (size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    if (c == '\r' || c == '\n') {
+      out += "\r\n";
+      at += text.substr(at, 2) == "\r\n" ? 2 : 1;
+      continue;
     }
-    absl::StrAppend(&out, line, lf == absl::string_view::npos ? "" : "\r\n");
+    const size_t length = Utf8CharLength(text, at);
+    if (c == '\0') {
+      out += ' ';
+    } else if (length == 0) {
+      out += "\xEF\xBF\xBD";
+    } else {
+      out.append(text.data() + at, length);
+    }
+    at += std::max<size_t>(1, length);
   }
   return out;
 }
 
-std::string QuotedPrintable(absl::string_view text) {
-  std::string out;
-  out.reserve(text.size() + text.size() / 4);
-  while (!text.empty()) {
+void AppendQuotedPrintable(absl::string_view text, std::string* out) {
+  const size_t start = out->size();
+  out->resize(start + 4 * text.size() + 16);  // 3 for each byte, and the soft line ends.
+  char* to = out->data() + start;
+  while (true) {
     const size_t end = text.find("\r\n");
-    AppendQuotedLine(text.substr(0, end), &out);
+    to = WriteQuotedLine(text.substr(0, end), to);
     if (end == absl::string_view::npos) break;
-    out += "\r\n";
+    to = std::copy_n("\r\n", 2, to);
     text.remove_prefix(end + 2);
   }
-  return out;
+  out->resize(to - out->data());
+}
+
+void AppendBase64(absl::string_view text, std::string* out) {
+  const std::string base64 = absl::Base64Escape(text);
+  for (size_t at = 0; at < base64.size(); at += kQpLine) {
+    absl::StrAppend(out, absl::string_view(base64).substr(at, kQpLine), "\r\n");
+  }
 }
 
 }  // namespace crescendo::smtp

@@ -1,6 +1,7 @@
 // Reading the small records: at start, and to answer a request again.
 #include "scheduler/base/status_macros.h"
 #include "store/sqlite/records.h"
+#include "store/sqlite/variables.h"
 
 namespace crescendo::store {
 namespace {
@@ -101,7 +102,8 @@ absl::StatusOr<std::vector<Campaign>> Records::Campaigns(std::optional<std::stri
   Statement read(database_,
                  "SELECT key, id, state, pool, create_time_us, revision, lifetime_us, state_reason,"
                  " from_name, from_address, return_path, subject, list_unsubscribe, text_body,"
-                 " html_body FROM campaigns WHERE ?1 IS NULL OR id = ?1 ORDER BY key");
+                 " html_body, feedback_sender_id, headers, raw_message FROM campaigns WHERE ?1 IS "
+                 "NULL OR id = ?1 ORDER BY key");
   Rows rows = read.Query(Only(only));
   std::vector<Campaign> campaigns;
   while (rows.Next()) {
@@ -121,6 +123,9 @@ absl::StatusOr<std::vector<Campaign>> Records::Campaigns(std::optional<std::stri
     campaign.list_unsubscribe = rows.String(12);
     campaign.text_body = rows.String(13);
     campaign.html_body = rows.String(14);
+    campaign.feedback_sender_id = rows.String(15);
+    ASSIGN_OR_RETURN(campaign.headers, DecodeVariables(rows.Text(16)));
+    campaign.raw_message = rows.String(17);
   }
   RETURN_IF_ERROR(rows.status());
   return campaigns;

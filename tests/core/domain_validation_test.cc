@@ -203,6 +203,28 @@ TEST(Validation, Campaign) {
         "return_path address \"a b@example.com\" has the forbidden byte 0x20"},
        {"no body", [](Campaign& c) { c.text_body = ""; },
         "text_body and html_body are both empty; give one of them"},
+       {"a header smuggled into a header",
+        [](Campaign& c) {
+          c.headers = {{"X-A", "a"}, {"X-B", "b\nBcc: x@example.com"}};
+        },
+        "headers[1].value holds a control character"},
+       {"very many headers",
+        [](Campaign& c) {
+          c.headers.assign(51, {"X-A", "a"});
+        },
+        "headers has 51 entries; at most 50"},
+       {"a short sender id", [](Campaign& c) { c.feedback_sender_id = "shop"; },
+        "feedback_sender_id is \"shop\"; it has 5 to 15 of A-Z a-z 0-9 . _ -"},
+       {"a sender id of two parts", [](Campaign& c) { c.feedback_sender_id = "shop:1"; },
+        "feedback_sender_id is \"shop:1\""},
+       {"a whole message and a body", [](Campaign& c) { c.raw_message = "Subject: s\n\nb\n"; },
+        "raw_message is a whole message: leave subject, text_body, html_body and headers empty"},
+       {"a huge whole message",
+        [](Campaign& c) {
+          c.subject = c.text_body = "";
+          c.raw_message.assign((10 << 20) + 1, 'a');
+        },
+        "raw_message is larger than 10 MiB"},
        {"a huge text", [](Campaign& c) { c.text_body.assign((10 << 20) + 1, 'a'); },
         "text_body is larger than 10 MiB"},
        {"a huge page", [](Campaign& c) { c.html_body.assign((10 << 20) + 1, 'a'); },

@@ -98,10 +98,14 @@ class SimResolver final : public ports::MxResolver {
 
 class SimComposer final : public ports::MessageComposer {
  public:
-  std::string Compose(const Campaign&, DeliveryId, absl::string_view,
-                      const std::vector<std::pair<std::string, std::string>>&,
-                      absl::Time) override {
-    return "Subject: x\r\n\r\nx\r\n";
+  absl::Status Check(const Campaign&) override { return absl::OkStatus(); }
+  absl::Status CheckReady(const Campaign&) override { return absl::OkStatus(); }
+  absl::StatusOr<ports::ComposedMessage> Compose(
+      const Campaign& campaign, DeliveryId, absl::string_view,
+      const std::vector<std::pair<std::string, std::string>>&, absl::Time) override {
+    return ports::ComposedMessage{
+        campaign.return_path.empty() ? campaign.from_address : campaign.return_path,
+        "Subject: x\r\n\r\nx\r\n"};
   }
 };
 

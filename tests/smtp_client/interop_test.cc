@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "smtp_client/message/compose.h"
+#include "smtp_client/message/campaign_composer.h"
 #include "tests/support/smtp_harness.h"
 #include "tests/support/smtp_receivers.h"
 #include "tests/support/smtp_script_server.h"
@@ -118,17 +118,17 @@ class TempFolder {
   const char* made_;
 };
 
-smtp::MessageParts AwkwardMessage() {
-  smtp::MessageParts parts;
-  parts.from_name = "Zo\xC3\xAB";
-  parts.from_address = "news@example.com";
-  parts.to_address = "ann@example.net";
-  parts.subject = "Caf\xC3\xA9 \xE2\x80\xA6";
-  parts.message_id = "spring.7@example.com";
-  parts.date = absl::UnixEpoch();
-  parts.text = "one\n.\n..two\n.three\n\n" + std::string(5000, 'x') + "\n.";
-  parts.html = "<p>\xC3\xA9</p>\n.";
-  return parts;
+std::string AwkwardMessage() {
+  Campaign campaign;
+  campaign.id = CampaignId("spring");
+  campaign.from_name = "Zo\xC3\xAB";
+  campaign.from_address = "news@example.com";
+  campaign.subject = "Caf\xC3\xA9 \xE2\x80\xA6";
+  campaign.text_body = "one\n.\n..two\n.three\n\n" + std::string(5000, 'x') + "\n.";
+  campaign.html_body = "<p>\xC3\xA9</p>\n.";
+  smtp::CampaignComposer composer;
+  return composer.Compose(campaign, DeliveryId(7), "ann@example.net", {}, absl::UnixEpoch())
+      ->message;
 }
 
 TEST(AiosmtpdInterop, TakesTheBytesWeComposedThroughTls) {
@@ -136,7 +136,7 @@ TEST(AiosmtpdInterop, TakesTheBytesWeComposedThroughTls) {
   const TestCertificate made = MakeCertificate("mx.test");
   const std::string certificate = folder.Write("cert.pem", made.certificate);
   const std::string key = folder.Write("key.pem", made.key);
-  const std::string message = smtp::Compose(AwkwardMessage());
+  const std::string message = AwkwardMessage();
   for (const TlsPolicy policy :
        {TlsPolicy::kNever, TlsPolicy::kOpportunistic, TlsPolicy::kRequired, TlsPolicy::kVerified}) {
     const bool tls = policy != TlsPolicy::kNever;

@@ -31,7 +31,8 @@ TEST(StaticRoutes, FollowsTheTable) {
   EXPECT_EQ(Resolve(*routes, "a.example"), "mx2.a.example=::1:26 mx1.a.example=127.0.0.1:2525")
       << "in the table's order, under their own names";
   EXPECT_EQ(Resolve(*routes, "null.example"), "NOT_FOUND: null.example takes no mail (null MX)");
-  EXPECT_EQ(Resolve(*routes, "b.example"), "FAILED_PRECONDITION: no route for b.example; add it to a route file");
+  EXPECT_EQ(Resolve(*routes, "b.example"),
+            "FAILED_PRECONDITION: no route for b.example; add it to a route file");
 
   table.domains.push_back({"*", {"relay"}});
   routes = StaticRoutes::Create(table);

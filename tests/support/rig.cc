@@ -21,10 +21,14 @@ class RigResolver final : public ports::MxResolver {
 
 class RigComposer final : public ports::MessageComposer {
  public:
-  std::string Compose(const Campaign& campaign, DeliveryId, absl::string_view address,
-                      const std::vector<std::pair<std::string, std::string>>&,
-                      absl::Time) override {
-    return absl::StrCat("To: ", address, "\r\n\r\n", campaign.text_body, "\r\n");
+  absl::Status Check(const Campaign&) override { return absl::OkStatus(); }
+  absl::Status CheckReady(const Campaign&) override { return absl::OkStatus(); }
+  absl::StatusOr<ports::ComposedMessage> Compose(
+      const Campaign& campaign, DeliveryId, absl::string_view address,
+      const std::vector<std::pair<std::string, std::string>>&, absl::Time) override {
+    return ports::ComposedMessage{
+        campaign.return_path.empty() ? campaign.from_address : campaign.return_path,
+        absl::StrCat("To: ", address, "\r\n\r\n", campaign.text_body, "\r\n")};
   }
 };
 

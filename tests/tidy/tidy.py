@@ -28,7 +28,8 @@ ROOMS = {
     "scheduler/dashboard": ENGINE + API + ["scheduler/service"],
     "smtp_client/wire": DOMAIN,
     "smtp_client/session": DOMAIN + ["smtp_client/wire"],
-    "smtp_client/message": PORTS + ["smtp_client/wire"],
+    "smtp_client/dkim": BASE,
+    "smtp_client/message": PORTS + ["smtp_client/dkim", "smtp_client/wire"],
     "smtp_client/net": PORTS + ["smtp_client/session", "smtp_client/wire"],
     "smtp_client/resolve": PORTS,
     "smtp_client/delivery": PORTS + SMTP,
@@ -42,9 +43,9 @@ ROOMS = {
     "cmd/crescendo-sandbox": DOMAIN + CONFIG + ["crescendo/sandbox/v1", "scheduler/core/engagement.h"],
     # Wires: knows every concrete type. Nobody includes it.
     "cmd/crescendod": ENGINE + CONFIG + SMTP + [
-        "scheduler/providers", "scheduler/service", "smtp_client/delivery", "smtp_client/message",
-        "smtp_client/resolve",
-        "store", "store/memory", "store/sqlite", "store/postgres"],
+        "scheduler/providers", "scheduler/service", "smtp_client/delivery", "smtp_client/dkim",
+        "smtp_client/message", "smtp_client/resolve", "store", "store/memory", "store/sqlite",
+        "store/postgres"],
 }
 GENERATED = ["crescendo/v1", "crescendo/config/v1", "crescendo/sandbox/v1"]
 OURS = ("scheduler/", "smtp_client/", "store/", "cmd/", "tests/", "crescendo/")
@@ -56,9 +57,11 @@ LIBRARIES = [
      ["scheduler/service", "scheduler/providers", "scheduler/dashboard", "cmd"]),
     ("Asio", r"(boost/)?asio[/.]", ["smtp_client/net", "smtp_client/delivery", "scheduler/dashboard",
                                     "cmd/crescendo-sandbox"]),
-    ("OpenSSL", r"openssl/", ["smtp_client/net", "smtp_client/delivery", "cmd/crescendo-sandbox"]),
+    ("OpenSSL", r"openssl/", ["smtp_client/net", "smtp_client/delivery", "smtp_client/dkim",
+                                "smtp_client/message", "cmd/crescendo-sandbox"]),
     ("libidn2", r"idn2", ["scheduler/domain"]),
     ("libunbound", r"unbound\.h$", ["smtp_client/resolve"]),
+    ("GMime", r"gmime/", ["smtp_client/message"]),
     ("SQL", r"sqlite3|libpq|postgresql/", ["store/sqlite", "store/postgres"]),
 ]
 

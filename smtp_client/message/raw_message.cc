@@ -1,0 +1,206 @@
+#include "smtp_client/message/raw_message.h"
+
+#include <gmime/gmime.h>
+
+#include <memory>
+#include <optional>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "scheduler/base/check.h"
+#include "scheduler/base/status_macros.h"
+#include "smtp_client/message/encode.h"
+#include "smtp_client/message/template.h"
+#include "smtp_client/wire/utf8.h"
+
+namespace crescendo::smtp {
+namespace {
+
+constexpr int kDeepest = 10;
+constexpr size_t kLongestLine = 998;
+
+struct Unref {
+  void operator()(void* object) const { g_object_unref(object); }
+};
+struct Free {
+  void operator()(void* memory) const { g_free(memory); }
+};
+template <class T>
+using Owned = std::unique_ptr<T, Unref>;
+using Text = std::unique_ptr<char, Free>;
+
+absl::string_view View(const char* text) { return text == nullptr ? "" : text; }
+
+// What makes readers see different messages. The rest, GMime repairs.
+const char* Grave(GMimeParserWarning issue) {
+  switch (issue) {
+    case GMIME_WARN_INVALID_CONTENT_TYPE:
+      return "a Content-Type that cannot be read";
+    case GMIME_WARN_MALFORMED_MULTIPART:
+      return "a multipart without parts; look at its boundary";
+    case GMIME_WARN_TRUNCATED_MESSAGE:
+      return "a multipart that does not end; its last line is --boundary--";
+    case GMIME_CRIT_INVALID_HEADER_NAME:
+      return "a header line that is no field; write Name: value";
+    case GMIME_CRIT_CONFLICTING_HEADER:
+      return "a field twice that may stand there once";
+    case GMIME_CRIT_CONFLICTING_PARAMETER:
+      return "a parameter twice, with two values";
+    case GMIME_CRIT_MULTIPART_WITHOUT_BOUNDARY:
+      return "a multipart without a boundary";
+    case GMIME_CRIT_NESTING_OVERFLOW:
+      return "too many multiparts inside each other";
+    default:
+      return nullptr;
+  }
+}
+
+struct Faults {
+  absl::string_view raw;
+  absl::Status first;
+};
+
+void OnIssue(int64_t offset, GMimeParserWarning issue, const char* item, void* data) {
+  auto* faults = static_cast<Faults*>(data);
+  const char* fault = Grave(issue);
+  if (fault == nullptr || !faults->first.ok()) return;
+  const bool known = offset >= 0 && static_cast<size_t>(offset) <= faults->raw.size();
+  faults->first = absl::InvalidArgumentError(absl::StrCat(
+      known ? absl::StrCat("at ", PlaceOf(faults->raw, static_cast<size_t>(offset)), ": ") : "",
+      "it holds ", fault,
+      item == nullptr ? "" : absl::StrCat(" (", CleanText(View(item).substr(0, 80)), ")")));
+}
+
+Owned<GMimeMessage> Parse(absl::string_view raw, absl::Status* status) {
+  static const bool kReady = (g_mime_init(), true);
+  CRESCENDO_CHECK(kReady);
+  Faults faults{raw, absl::OkStatus()};
+  GMimeParserOptions* options = g_mime_parser_options_new();
+  g_mime_parser_options_set_warning_callback(options, OnIssue, &faults);
+  const Owned<GMimeStream> stream(g_mime_stream_mem_new_with_buffer(raw.data(), raw.size()));
+  const Owned<GMimeParser> parser(g_mime_parser_new_with_stream(stream.get()));
+  Owned<GMimeMessage> message(g_mime_parser_construct_message(parser.get(), options));
+  g_mime_parser_options_free(options);
+  *status = faults.first;
+  return message;
+}
+
+class Walk {
+ public:
+  explicit Walk(Body* body) : body_(body), format_(g_mime_format_options_new()) {
+    g_mime_format_options_set_newline_format(format_, GMIME_NEWLINE_FORMAT_DOS);
+  }
+  ~Walk() { g_mime_format_options_free(format_); }
+
+  absl::Status Add(GMimeObject* part, int depth) {
+    if (depth > kDeepest) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("it has parts more than ", kDeepest, " deep inside each other"));
+    }
+    // What is signed as a whole stays whole.
+    if (GMIME_IS_MULTIPART(part) && !GMIME_IS_MULTIPART_SIGNED(part) &&
+        !GMIME_IS_MULTIPART_ENCRYPTED(part)) {
+      return AddMultipart(GMIME_MULTIPART(part), depth);
+    }
+    const bool attached =
+        absl::EqualsIgnoreCase(View(g_mime_object_get_disposition(part)), "attachment");
+    if (GMIME_IS_TEXT_PART(part) && !attached) return AddText(part);
+    return AddAsItIs(part);
+  }
+
+ private:
+  std::string& Fixed() {
+    auto& parts = body_->parts;
+    if (parts.empty() || !std::holds_alternative<std::string>(parts.back())) parts.emplace_back();
+    return std::get<std::string>(parts.back());
+  }
+
+  // The header of a part, without an end.
+  std::string HeaderOf(GMimeObject* part) {
+    g_mime_object_remove_header(part, "Content-Transfer-Encoding");
+    const Text header(g_mime_object_get_headers(part, format_));
+    return StrictText(View(header.get()));
+  }
+
+  absl::Status AddMultipart(GMimeMultipart* multipart, int depth) {
+    const std::string boundary(View(g_mime_multipart_get_boundary(multipart)));
+    body_->boundaries.push_back(boundary);
+    absl::StrAppend(&Fixed(), HeaderOf(GMIME_OBJECT(multipart)), "\r\n");
+    for (int i = 0; i < g_mime_multipart_get_count(multipart); ++i) {
+      absl::StrAppend(&Fixed(), i == 0 ? "--" : "\r\n--", boundary, "\r\n");
+      RETURN_IF_ERROR(Add(g_mime_multipart_get_part(multipart, i), depth + 1));
+    }
+    absl::StrAppend(&Fixed(), "\r\n--", boundary, "--\r\n");
+    return absl::OkStatus();
+  }
+
+  absl::Status AddText(GMimeObject* part) {
+    const Text text(g_mime_text_part_get_text(GMIME_TEXT_PART(part)));
+    GMimeContentType* type = g_mime_object_get_content_type(part);
+    const bool html = g_mime_content_type_is_type(type, "text", "html");
+    g_mime_object_set_content_type_parameter(part, "charset", "utf-8");
+    auto created =
+        TextPart::Create(HeaderOf(part), View(text.get()), html ? Escape::kHtml : Escape::kText);
+    if (!created.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("its ", html ? "HTML" : "text", " part, ", created.status().message()));
+    }
+    body_->parts.emplace_back(*std::move(created));
+    return absl::OkStatus();
+  }
+
+  absl::Status AddAsItIs(GMimeObject* part) {
+    g_mime_object_encode(part, GMIME_ENCODING_CONSTRAINT_7BIT);
+    const Text whole(g_mime_object_to_string(part, format_));
+    std::string text = StrictText(View(whole.get()));
+    if (!absl::EndsWith(text, "\r\n")) text += "\r\n";
+    for (const absl::string_view line : absl::StrSplit(text, "\r\n")) {
+      if (line.size() <= kLongestLine && IsAscii(line)) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat("it has a part whose lines are not ASCII of at most ", kLongestLine,
+                       " bytes, and which cannot be encoded; encode it with base64 (",
+                       CleanText(line.substr(0, 40)), "…)"));
+    }
+    Fixed() += text;
+    return absl::OkStatus();
+  }
+
+  Body* const body_;
+  GMimeFormatOptions* const format_;
+};
+
+}  // namespace
+
+absl::StatusOr<RawMessage> ReadRawMessage(absl::string_view raw) {
+  if (const size_t nul = raw.find('\0'); nul != absl::string_view::npos) {
+    return absl::InvalidArgumentError(absl::StrCat("at ", PlaceOf(raw, nul),
+                                                   ": it holds a NUL, which mail cannot carry; "
+                                                   "encode that part with base64"));
+  }
+  absl::Status status;
+  const Owned<GMimeMessage> message = Parse(raw, &status);
+  if (status.ok() && message == nullptr) {
+    status = absl::InvalidArgumentError("it has no header; write fields, an empty line, the body");
+  }
+  RETURN_IF_ERROR(status);
+  GMimeObject* root = g_mime_message_get_mime_part(message.get());
+  if (root == nullptr) return absl::InvalidArgumentError("it has no body");
+
+  RawMessage result;
+  GMimeHeaderList* headers = g_mime_object_get_header_list(GMIME_OBJECT(message.get()));
+  for (int i = 0; i < g_mime_header_list_get_count(headers); ++i) {
+    GMimeHeader* header = g_mime_header_list_get_header_at(headers, i);
+    const absl::string_view name = View(g_mime_header_get_name(header));
+    if (absl::StartsWithIgnoreCase(name, "Content-") ||
+        absl::EqualsIgnoreCase(name, "MIME-Version")) {
+      continue;
+    }
+    result.fields.emplace_back(name, CleanText(View(g_mime_header_get_value(header))));
+  }
+  RETURN_IF_ERROR(Walk(&result.body).Add(root, 1));
+  return result;
+}
+
+}  // namespace crescendo::smtp
