@@ -74,6 +74,7 @@ class Setting {
     std::string content = "email,score,first_name\nann@example.com,1,Ann\nfull@gmail.com,1,Fay\n";
     for (int i = 3; i < 30; ++i) absl::StrAppend(&content, "r", i, "@gmail.com,0.9,R\n");
     WorkingFolder::Write("recipients.csv", content);
+    WorkingFolder::Write("new-scores.csv", "email,score\nann@example.com,0.5\n");
     for (const std::string& command : commands) {
       EXPECT_EQ(RunProgram(world_.address(), "crescendo " + command).code, 0) << command;
     }

@@ -334,7 +334,7 @@ TEST_F(BadInputTest, Lists) {
        {"both", "domain: 'a.example' mx_hosts: 'b.example'", {"both given"}},
        {"a broken host", "mx_hosts: ['a.example', 'b..example']", {"mx_hosts[1]"}},
        {"no mail", "domain: 'null.test'", {"null.test takes no mail"}, StatusCode::kNotFound},
-       {"no answer", "domain: 'lost.test'", {"lost.test"}, StatusCode::kUnavailable}});
+       {"no answer", "domain: 'lost.test'", {"lost.test"}, StatusCode::kFailedPrecondition}});
 }
 
 TEST_F(BadInputTest, UpdateMasksAndEtags) {

@@ -25,7 +25,7 @@ TEST_P(AgreementTest, RandomWritesLeaveBothStoresAlike) {
   RandomWrites writes(GetParam());
   base::Random random(GetParam() + 1000);
   std::map<size_t, int> applied, refused;  // By kind of write.
-  for (int step = 1; step <= 300; ++step) {
+  for (int step = 1; step <= 500; ++step) {
     const std::vector<ports::Write> group = writes.Next(memory);
     std::vector<ports::WriteResult> in_memory, in_sqlite;
     ASSERT_TRUE(memory.Commit(group, &in_memory).ok());
@@ -40,7 +40,7 @@ TEST_P(AgreementTest, RandomWritesLeaveBothStoresAlike) {
       sqlite = OpenSqlite(path);
       ASSERT_NE(sqlite, nullptr);
     }
-    if (random.Below(20) == 0 || step == 300) {
+    if (random.Below(20) == 0 || step == 500) {
       const int page = 1 + static_cast<int>(random.Below(50));
       ASSERT_EQ(DescribeAll(memory, page), DescribeAll(*sqlite, page)) << "step " << step;
       ASSERT_EQ(RecountFault(*sqlite), "") << "step " << step;
@@ -51,7 +51,7 @@ TEST_P(AgreementTest, RandomWritesLeaveBothStoresAlike) {
     EXPECT_GT(applied[kind], 0) << "kind of write " << kind << " never worked";
   }
   EXPECT_GE(refused.size(), 10u) << "hardly any kind of write was ever refused";
-  EXPECT_EQ(LastStep(*sqlite), 300);
+  EXPECT_EQ(LastStep(*sqlite), 500);
 }
 
 }  // namespace

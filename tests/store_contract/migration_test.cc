@@ -104,7 +104,7 @@ TEST_P(MigrationTest, AKillAtAnyWriteOrSync) {
     ASSERT_NO_FATAL_FAILURE(ExpectSound());
     if (killed) ++points;
   }
-  EXPECT_GT(points, 20);
+  EXPECT_GT(points, 8);
   RecordProperty("points", points);
 }
 
@@ -116,7 +116,7 @@ TEST_P(MigrationTest, AFaultAtAnyWriteOrSync) {
     int least;
   };
   for (const Case& c : {Case{"full", [](FaultVfs&disk, int n) { disk.FillAfter(n); },
-                             absl::StatusCode::kResourceExhausted, 15},
+                             absl::StatusCode::kResourceExhausted, 8},
                         Case{"failed sync", [](FaultVfs&disk, int n) { disk.FailSyncs(n); },
                              absl::StatusCode::kDataLoss, 1}}) {
     SCOPED_TRACE(c.name);
