@@ -12,6 +12,9 @@ namespace {
 // A verb without a revision that met another writer is tried again so often.
 constexpr int kMostTries = 10;
 
+// One of each stream that imports, and more streams than that are not open.
+constexpr size_t kMostImportsThatWait = 1000;
+
 absl::Status Gone() {
   return absl::UnavailableError("the daemon is shutting down; try again later");
 }
@@ -487,33 +490,42 @@ void Engine::Change(Lane lane, LaneVerb verb, Request request, Done<core::LaneSt
 // --- Recipients and suppressions
 // ------------------------------------------------------------------------
 
-void Engine::Import(ports::AppendRecipients chunk, Done<ports::AppendOutcome> done) {
-  impl_->Import(std::move(chunk), std::move(done));
+bool Engine::Import(ports::AppendRecipients chunk, Done<ports::AppendOutcome> done) {
+  return impl_->Import({std::move(chunk), std::move(done)});
 }
 
-void Engine::Impl::Import(ports::AppendRecipients chunk, Done<ports::AppendOutcome> done) {
+bool Engine::Impl::Import(PendingImport import) {
   absl::Status refused;
   {
     base::MutexLock lock(&mu_);
     if (stopping_ || stopped_) {
       refused = Gone();
-    } else if (chunks_ >= options_.max_queued_chunks) {
-      refused = absl::ResourceExhaustedError(absl::StrCat(
-          chunks_, " chunks of imports wait for the disk already; send this one again later"));
-    } else {
+    } else if (chunks_ < options_.max_queued_chunks) {
       ++chunks_;
+    } else if (imports_.size() < kMostImportsThatWait) {
+      imports_.push_back(std::move(import));
+      return false;
+    } else {
+      refused = absl::ResourceExhaustedError(
+          absl::StrCat(chunks_ + static_cast<int>(imports_.size()),
+                       " chunks of imports wait for the disk already; send this one again later"));
     }
   }
-  if (!refused.ok()) return done(refused);
+  if (refused.ok()) {
+    PostImport(std::move(import));
+  } else {
+    import.done(refused);
+  }
+  return true;
+}
+
+void Engine::Impl::PostImport(PendingImport import) {
   Job job;
-  job.rows = std::max<size_t>(chunk.rows.size(), 1);
-  job.writes.push_back(std::move(chunk));
-  job.done = [this, done = std::move(done)](absl::Status status,
-                                            absl::Span<ports::WriteResult> results) mutable {
-    {
-      base::MutexLock lock(&mu_);
-      --chunks_;
-    }
+  job.rows = std::max<size_t>(import.chunk.rows.size(), 1);
+  job.writes.push_back(std::move(import.chunk));
+  job.done = [this, done = std::move(import.done)](absl::Status status,
+                                                   absl::Span<ports::WriteResult> results) mutable {
+    PostNextImport();
     if (status.ok()) status = results[0].status;
     if (!status.ok()) return done(status);
     auto outcome = std::get<ports::AppendOutcome>(std::move(results[0].value));
@@ -523,6 +535,20 @@ void Engine::Impl::Import(ports::AppendRecipients chunk, Done<ports::AppendOutco
     done(std::move(outcome));
   };
   committer_.Post(std::move(job));
+}
+
+void Engine::Impl::PostNextImport() {
+  std::optional<PendingImport> next;
+  {
+    base::MutexLock lock(&mu_);
+    if (imports_.empty()) {
+      --chunks_;
+      return;
+    }
+    next = std::move(imports_.front());
+    imports_.pop_front();
+  }
+  PostImport(*std::move(next));
 }
 
 void Engine::Suppress(std::vector<Suppression> suppressions, Request request, Done<int64_t> done) {

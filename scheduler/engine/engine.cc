@@ -173,13 +173,18 @@ void Engine::Impl::Stop(absl::Duration limit) {
   }
   committer_.Stop();
   std::deque<Task> tasks;
+  std::deque<PendingImport> imports;
   {
     base::MutexLock lock(&mu_);
     stopped_ = true;
     tasks.swap(tasks_);
+    imports.swap(imports_);
   }
   // Answers that wait for an engine that is gone: their callers must not wait for ever.
   for (Task& task : tasks) task();
+  for (PendingImport& import : imports) {
+    import.done(absl::UnavailableError("the daemon is shutting down; try again later"));
+  }
 }
 
 void Engine::Impl::OnAccepting(bool accepting) {

@@ -96,9 +96,11 @@ class Engine {
               Done<Campaign> done);
   void Change(Lane lane, LaneVerb verb, Request request, Done<core::LaneStatus> done);
 
-  // One chunk of an import (ports::AppendRecipients). Bounded: RESOURCE_EXHAUSTED when too many
-  // chunks wait for the disk.
-  void Import(ports::AppendRecipients chunk, Done<ports::AppendOutcome> done);
+  // One chunk of an import (ports::AppendRecipients). False: as many chunks as may wait for the
+  // disk already; this one is taken when there is room, and until it is answered the caller hands
+  // over no other. So each caller is slowed down, and memory is bounded by their number.
+  // RESOURCE_EXHAUSTED: even those are too many.
+  bool Import(ports::AppendRecipients chunk, Done<ports::AppendOutcome> done);
 
   void Suppress(std::vector<Suppression> suppressions, Request request, Done<int64_t> done);
   void Unsuppress(std::string address, Request request, Done<std::string> done);

@@ -48,7 +48,14 @@ class Engine::Impl {
   // engine's thread: commits `put`, and answers there when the stored record is in force.
   template <class Record>
   void CommitPut(ports::Put<Record> put, Done<Record> done);
-  void Import(ports::AppendRecipients chunk, Done<ports::AppendOutcome> done);
+  struct PendingImport {
+    ports::AppendRecipients chunk;
+    Done<ports::AppendOutcome> done;
+  };
+  bool Import(PendingImport import) ABSL_LOCKS_EXCLUDED(mu_);
+  void PostImport(PendingImport import);
+  // One is committed: the next that waits takes its place.
+  void PostNextImport() ABSL_LOCKS_EXCLUDED(mu_);
   void ChangePlan(PlanId id, PlanVerb verb, int64_t revision, Request request, Done<Plan> done,
                   int tries);
   void ChangeCampaign(CampaignId id, CampaignVerb verb, int64_t revision, Request request,
@@ -82,7 +89,8 @@ class Engine::Impl {
   int64_t turns_ ABSL_GUARDED_BY(mu_) = 0;
   bool drained_ ABSL_GUARDED_BY(mu_) = false;
   int in_flight_ ABSL_GUARDED_BY(mu_) = 0;
-  int chunks_ ABSL_GUARDED_BY(mu_) = 0;  // Imports that wait for the disk.
+  int chunks_ ABSL_GUARDED_BY(mu_) = 0;                     // Of imports, on their way to the disk.
+  std::deque<PendingImport> imports_ ABSL_GUARDED_BY(mu_);  // That wait for the place of one.
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   absl::AnyInvocable<void(absl::Status)> fatal_handler_ ABSL_GUARDED_BY(mu_);

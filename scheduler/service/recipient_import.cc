@@ -155,18 +155,20 @@ absl::Status RecipientImport::TakeChunk() {
   if (update_scores_) append.fingerprint = ~append.fingerprint;  // It means something else.
   append.update_scores = update_scores_;
   append.now = engine_->clock().Now().wall;
-  engine_->Import(std::move(append),
-                  [self = shared_from_this(), slot, response = std::move(response)](
-                      absl::StatusOr<ports::AppendOutcome> outcome) mutable {
-                    if (!outcome.ok()) return self->Settle(slot, outcome.status());
-                    response.set_added(outcome->added);
-                    response.set_duplicates(outcome->duplicates);
-                    response.set_suppressed(outcome->suppressed);
-                    response.set_updated(outcome->updated);
-                    response.set_replayed(outcome->replayed);
-                    response.set_durable(true);
-                    self->Settle(slot, std::move(response));
-                  });
+  const bool taken = engine_->Import(
+      std::move(append), [self = shared_from_this(), slot, response = std::move(response)](
+                             absl::StatusOr<ports::AppendOutcome> outcome) mutable {
+        if (!outcome.ok()) return self->Settle(slot, outcome.status());
+        response.set_added(outcome->added);
+        response.set_duplicates(outcome->duplicates);
+        response.set_suppressed(outcome->suppressed);
+        response.set_updated(outcome->updated);
+        response.set_replayed(outcome->replayed);
+        response.set_durable(true);
+        self->Settle(slot, std::move(response));
+      });
+  base::MutexLock lock(&mu_);
+  slot->waits = !taken;
   return absl::OkStatus();
 }
 
@@ -202,7 +204,9 @@ void RecipientImport::Advance() {
     writing_ = true;
     StartWrite(&response_);
   }
-  if (open_ && ready_ && slots_.size() + (writing_ ? 1 : 0) < kMostUnanswered) {
+  // It can only be the last one.
+  const bool waits = !slots_.empty() && slots_.back()->waits && !slots_.back()->answer.has_value();
+  if (open_ && ready_ && !waits && slots_.size() + (writing_ ? 1 : 0) < kMostUnanswered) {
     ready_ = false;
     StartRead(&bytes_);
   }

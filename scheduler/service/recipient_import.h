@@ -42,6 +42,7 @@ class RecipientImport final : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
   // A chunk that was read and not answered. `answer` is none while the engine has it.
   struct Slot {
     int64_t number = 0;
+    bool waits = false;  // For room in the engine; no further chunk is read meanwhile.
     std::optional<absl::StatusOr<v1::ImportRecipientsResponse>> answer;
   };
   using SlotPtr = std::shared_ptr<Slot>;

@@ -531,20 +531,40 @@ TEST_F(EngineTest, NoMoreChunksWaitForTheDiskThanMay) {
     append.chunk = chunk;
     append.rows.push_back({absl::StrCat("u", chunk, "@gmail.test"), 0.5, {}});
     append.now = rig_.clock.Now().wall;
-    engine().Import(std::move(append), [&](auto answer) {
+    return engine().Import(std::move(append), [&](auto answer) {
       ++(answer.ok() ? ok : refused);
       if (!answer.ok()) {
         EXPECT_THAT(answer, FailsWith(StatusCode::kResourceExhausted, "later"));
       }
     });
   };
-  for (int chunk = 1; chunk <= most + 5; ++chunk) import(chunk);
+  for (int chunk = 1; chunk <= most; ++chunk) EXPECT_TRUE(import(chunk));
+  for (int i = 1; i <= 1000; ++i) EXPECT_FALSE(import(most + i)) << "taken when there is room";
+  EXPECT_EQ(refused, 0);
+  for (int i = 1; i <= 5; ++i) EXPECT_TRUE(import(most + 1000 + i));
   EXPECT_EQ(refused, 5) << "at once, without the disk";
   engine().Turn();
-  EXPECT_EQ(ok, most);
-  import(most + 1);
+  EXPECT_EQ(ok, most + 1000) << "in their order";
+  EXPECT_TRUE(import(most + 1001));
   engine().Turn();
-  EXPECT_EQ(ok, most + 1) << "there is room again";
+  EXPECT_EQ(ok, most + 1001) << "there is room again";
+}
+
+TEST_F(EngineTest, AStopAnswersTheImportsThatWait) {
+  rig_.MakeCampaign("spring", {});
+  const int most = core::Options().max_queued_chunks;
+  int ok = 0, gone = 0;
+  for (int chunk = 1; chunk <= most + 3; ++chunk) {
+    ports::AppendRecipients append;
+    append.campaign = CampaignId("spring");
+    append.import = ImportId("big");
+    append.chunk = chunk;
+    append.rows.push_back({absl::StrCat("u", chunk, "@gmail.test"), 0.5, {}});
+    append.now = rig_.clock.Now().wall;
+    engine().Import(std::move(append), [&](const auto& answer) { ++(answer.ok() ? ok : gone); });
+  }
+  engine().Stop(absl::ZeroDuration());
+  EXPECT_EQ(ok + gone, most + 3) << "each once";
 }
 
 TEST_F(EngineTest, AfterStopEveryQuestionIsAnsweredUnavailable) {

@@ -94,7 +94,7 @@ ports::Write RandomWrites::PutRecord(const ports::Directory& directory) {
       campaign.pool = PoolId(Name("pool", 2));
       campaign.subject = absl::StrCat("subject ", Below(1000));
       // Cancelled is rare, and not final here: a store does not mind.
-      campaign.state = static_cast<CampaignState>(OneIn(8) ? 3 : Below(3));
+      campaign.state = static_cast<CampaignState>(OneIn(5) ? 3 : Below(3));
       return ports::Put<Campaign>{campaign, Request(), Events()};
     }
     case 4: {
