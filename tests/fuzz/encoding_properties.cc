@@ -25,7 +25,7 @@ using smtp::Variables;
 // One field called `name`, and nothing else.
 absl::StatusOr<std::string> OneField(absl::string_view text, absl::string_view name) {
   RETURN_IF_ERROR(CheckLines(text));
-  ASSIGN_OR_RETURN(const Fields fields, ReadFields(text, name == "To" ? "To" : ""));
+  ASSIGN_OR_RETURN(const Fields fields, ReadFields(text));
   RETURN_IF_ERROR(Expect(fields.size() == 1 && fields[0].first == name, "one field", text));
   return fields[0].second;
 }

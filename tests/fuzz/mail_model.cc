@@ -56,7 +56,8 @@ std::string Decode(absl::string_view text, GMimeContentEncoding encoding) {
   return out;
 }
 
-absl::Status CheckField(absl::string_view line, absl::string_view eight_bit, Fields* fields) {
+absl::Status CheckField(absl::string_view line, const std::vector<std::string>& eight_bit,
+                        Fields* fields) {
   if (absl::StartsWith(line, " ") || absl::StartsWith(line, "\t")) {
     RETURN_IF_ERROR(Expect(!fields->empty(), "a fold has a field before it", line));
     RETURN_IF_ERROR(Expect(line.find_first_not_of(" \t") != absl::string_view::npos,
@@ -71,13 +72,15 @@ absl::Status CheckField(absl::string_view line, absl::string_view eight_bit, Fie
     RETURN_IF_ERROR(Expect(good, "a header line is Name: value", line));
     fields->emplace_back(name, line.substr(colon + 1));
   }
-  return Expect(smtp::IsAscii(line) || fields->back().first == eight_bit, "a header is ASCII",
-                line);
+  return Expect(smtp::IsAscii(line) ||
+                    std::count(eight_bit.begin(), eight_bit.end(), fields->back().first) > 0,
+                "a header is ASCII", line);
 }
 
 }  // namespace
 
-absl::StatusOr<Fields> ReadFields(absl::string_view text, absl::string_view eight_bit) {
+absl::StatusOr<Fields> ReadFields(absl::string_view text,
+                                  const std::vector<std::string>& eight_bit) {
   Fields fields;
   while (!text.empty()) {
     const size_t end = text.find("\r\n");

@@ -18,7 +18,8 @@ namespace crescendo::fuzz {
 // INTERNAL if a line of them is neither "Name: value" nor a fold with something on it, or is not
 // ASCII. `eight_bit`: the field that need not be.
 using Fields = std::vector<std::pair<std::string, std::string>>;
-absl::StatusOr<Fields> ReadFields(absl::string_view text, absl::string_view eight_bit = "");
+absl::StatusOr<Fields> ReadFields(absl::string_view text,
+                                  const std::vector<std::string>& eight_bit = {});
 
 // How often a field stands there.
 int Count(const Fields& fields, absl::string_view name);

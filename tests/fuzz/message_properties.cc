@@ -35,7 +35,7 @@ absl::StatusOr<Fields> CheckWhole(const Content& content, const Values& values) 
   std::string wire;
   smtp::AppendData(message, &wire);
   RETURN_IF_ERROR(Expect(Receive(wire) == message, "nothing is left to repair", message));
-  ASSIGN_OR_RETURN(Fields fields, ReadFields(message, "To"));
+  ASSIGN_OR_RETURN(Fields fields, ReadFields(message, {"To", "Reply-To", "Sender"}));
   for (const char* name : {"Date", "From", "To", "Message-ID", "MIME-Version", "Content-Type"}) {
     RETURN_IF_ERROR(Expect(Count(fields, name) == 1, absl::StrCat(name, " stands there once"),
                            message.substr(0, message.find("\r\n\r\n"))));
