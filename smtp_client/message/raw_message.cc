@@ -106,6 +106,7 @@ class Walk {
       return absl::InvalidArgumentError(
           absl::StrCat("it has parts more than ", kDeepest, " deep inside each other"));
     }
+    RETURN_IF_ERROR(CheckOnce(g_mime_object_get_header_list(part)));
     // Made good, it would begin a field of its own.
     const Text header(g_mime_object_get_headers(part, format_));
     if (HasBareCr(View(header.get()))) return StrayCr("a part whose header");
@@ -134,6 +135,23 @@ class Walk {
     std::string text = StrictText(View(header.get()));
     RETURN_IF_ERROR(CheckSendable(text, "a part with a header", "encode it as RFC 2047 says"));
     return text;
+  }
+
+  // Of two that differ the parser complains; two that are the same are no message either.
+  static absl::Status CheckOnce(GMimeHeaderList* headers) {
+    std::vector<absl::string_view> seen;
+    for (int i = 0; i < g_mime_header_list_get_count(headers); ++i) {
+      const absl::string_view name =
+          View(g_mime_header_get_name(g_mime_header_list_get_header_at(headers, i)));
+      for (const absl::string_view other : seen) {
+        if (!absl::StartsWithIgnoreCase(name, "Content-") || !absl::EqualsIgnoreCase(name, other))
+          continue;
+        return absl::InvalidArgumentError(absl::StrCat(
+            "it has a part with two ", CleanText(name.substr(0, 80)), " fields; remove one"));
+      }
+      seen.push_back(name);
+    }
+    return absl::OkStatus();
   }
 
   static absl::Status StrayCr(absl::string_view where) {
