@@ -110,6 +110,7 @@ class Walk {
     // Made good, it would begin a field of its own.
     const Text header(g_mime_object_get_headers(part, format_));
     if (HasBareCr(View(header.get()))) return StrayCr("a part whose header");
+    RETURN_IF_ERROR(CheckFieldLines(View(header.get())));
     // What is signed as a whole stays whole.
     if (GMIME_IS_MULTIPART(part) && !GMIME_IS_MULTIPART_SIGNED(part) &&
         !GMIME_IS_MULTIPART_ENCRYPTED(part)) {
@@ -150,6 +151,20 @@ class Walk {
             "it has a part with two ", CleanText(name.substr(0, 80)), " fields; remove one"));
       }
       seen.push_back(name);
+    }
+    return absl::OkStatus();
+  }
+
+  // The parser takes more for a field than RFC 5322 §2.2 does: "Name : value", say.
+  static absl::Status CheckFieldLines(absl::string_view header) {
+    for (const absl::string_view line : absl::StrSplit(header, "\r\n", absl::SkipEmpty())) {
+      const absl::string_view name = line.substr(0, line.find_first_of(": \t"));
+      const bool fold = name.empty() && line.find_first_not_of(" \t") != absl::string_view::npos &&
+                        line[0] != ':';
+      if (fold || (!name.empty() && line.substr(name.size(), 1) == ":")) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat("it has a part with a header line that is no field (",
+                       CleanText(line.substr(0, 80)), "); write Name: value"));
     }
     return absl::OkStatus();
   }
