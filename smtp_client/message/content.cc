@@ -56,6 +56,8 @@ const Own* FindOwn(absl::string_view name) {
   return nullptr;
 }
 
+constexpr char kFieldName[] = "a name is 1 to 76 printable ASCII characters without a colon";
+
 // RFC 5322 §2.2: printable ASCII but the colon.
 bool IsFieldName(absl::string_view name) {
   return !name.empty() && name.size() <= 76 && std::all_of(name.begin(), name.end(), [](char c) {
@@ -106,9 +108,8 @@ absl::Status Content::ReadParts(const Campaign& campaign) {
     const auto& [name, value] = campaign.headers[i];
     const std::string place = absl::StrCat("headers[", i, "]");
     if (!IsFieldName(name)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(place, " has the name \"", CleanText(name.substr(0, 80)),
-                       "\"; a name is 1 to 76 printable ASCII characters without a colon"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          place, " has the name \"", CleanText(name.substr(0, 80)), "\"; ", kFieldName));
     }
     if (const Own* own = FindOwn(name); own != nullptr) {
       return absl::InvalidArgumentError(absl::StrCat(
@@ -149,6 +150,11 @@ absl::Status Content::ReadRaw(const Campaign& campaign) {
       RETURN_IF_ERROR(At(place, uris.status()));
       unsubscribe_ = *std::move(uris);
     } else if (absl::EqualsIgnoreCase(name, "subject") || FindOwn(name) == nullptr) {
+      if (!IsFieldName(name)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("raw_message has a field named \"",
+                         CleanText(absl::string_view(name).substr(0, 80)), "\"; ", kFieldName));
+      }
       RETURN_IF_ERROR(AddField(place, name, value));
     }
   }

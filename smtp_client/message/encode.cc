@@ -35,18 +35,44 @@ bool NeedsEncodedWords(absl::string_view text) {
   return !IsAscii(text) || absl::StrContains(text, "=?") || HasLongWord(text);
 }
 
+// "=3D" and its kin at `to`; returns what is behind them.
+char* WriteHex(unsigned char byte, char* to) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  *to++ = '=';
+  *to++ = kDigits[byte >> 4];
+  *to++ = kDigits[byte & 15];
+  return to;
+}
+
+// How much of `text`, which is UTF-8, goes into the next word in base64: whole characters, and a
+// multiple of 3 bytes unless it is all of it. Some readers (GMime's) take the padding of a word for
+// the end of the text. 0 if there is no such length.
+size_t WordLength(absl::string_view text) {
+  if (text.size() <= kBytesPerEncodedWord) return text.size();
+  size_t best = 0;
+  for (size_t end = 0; end <= kBytesPerEncodedWord;) {
+    if (end % 3 == 0) best = end;
+    end += std::max<size_t>(1, Utf8CharLength(text, end));
+  }
+  return best;
+}
+
 // REQUIRES: `text` is UTF-8. The words are parted by a fold, which readers take out again.
 std::string EncodedWords(absl::string_view text) {
   std::string out;
   while (!text.empty()) {
-    size_t length = 0;
-    while (length < text.size()) {
-      const size_t next = std::max<size_t>(1, Utf8CharLength(text, length));
-      if (length + next > kBytesPerEncodedWord) break;
-      length += next;
+    size_t length = WordLength(text);
+    absl::StrAppend(&out, out.empty() ? "" : "\r\n ");
+    if (length > 0) {
+      absl::StrAppend(&out, "=?UTF-8?B?", absl::Base64Escape(text.substr(0, length)), "?=");
+    } else {
+      // One character in Q, which has no padding, brings the others into step.
+      length = std::max<size_t>(1, Utf8CharLength(text, 0));
+      char quoted[12];
+      char* end = quoted;
+      for (const char c : text.substr(0, length)) end = WriteHex(c, end);
+      absl::StrAppend(&out, "=?UTF-8?Q?", absl::string_view(quoted, end - quoted), "?=");
     }
-    absl::StrAppend(&out, out.empty() ? "" : "\r\n ", "=?UTF-8?B?",
-                    absl::Base64Escape(text.substr(0, length)), "?=");
     text.remove_prefix(length);
   }
   return out;
@@ -68,15 +94,6 @@ std::string Folded(absl::string_view text, size_t column) {
     text.remove_prefix(end);
   }
   return out;
-}
-
-// "=3D" and its kin at `to`; returns what is behind them.
-char* WriteHex(unsigned char byte, char* to) {
-  constexpr char kDigits[] = "0123456789ABCDEF";
-  *to++ = '=';
-  *to++ = kDigits[byte >> 4];
-  *to++ = kDigits[byte & 15];
-  return to;
 }
 
 // One line without its CRLF.

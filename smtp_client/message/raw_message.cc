@@ -118,16 +118,31 @@ class Walk {
   }
 
   // The header of a part, without an end.
-  std::string HeaderOf(GMimeObject* part) {
+  absl::StatusOr<std::string> HeaderOf(GMimeObject* part) {
     g_mime_object_remove_header(part, "Content-Transfer-Encoding");
     const Text header(g_mime_object_get_headers(part, format_));
-    return StrictText(View(header.get()));
+    std::string text = StrictText(View(header.get()));
+    RETURN_IF_ERROR(CheckSendable(text, "a part with a header", "encode it as RFC 2047 says"));
+    return text;
+  }
+
+  // What is sent as it is, every server must take. `what` it is, and what to do about it.
+  static absl::Status CheckSendable(absl::string_view text, absl::string_view what,
+                                    absl::string_view fix) {
+    for (const absl::string_view line : absl::StrSplit(text, "\r\n")) {
+      if (line.size() <= kLongestLine && IsAscii(line)) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat("it has ", what, " whose lines are not ASCII of at most ", kLongestLine,
+                       " bytes; ", fix, " (", CleanText(line.substr(0, 40)), "…)"));
+    }
+    return absl::OkStatus();
   }
 
   absl::Status AddMultipart(GMimeMultipart* multipart, int depth) {
     const std::string boundary(View(g_mime_multipart_get_boundary(multipart)));
     body_->boundaries.push_back(boundary);
-    absl::StrAppend(&Fixed(), HeaderOf(GMIME_OBJECT(multipart)), "\r\n");
+    ASSIGN_OR_RETURN(const std::string header, HeaderOf(GMIME_OBJECT(multipart)));
+    absl::StrAppend(&Fixed(), header, "\r\n");
     for (int i = 0; i < g_mime_multipart_get_count(multipart); ++i) {
       absl::StrAppend(&Fixed(), i == 0 ? "--" : "\r\n--", boundary, "\r\n");
       RETURN_IF_ERROR(Add(g_mime_multipart_get_part(multipart, i), depth + 1));
@@ -141,8 +156,9 @@ class Walk {
     GMimeContentType* type = g_mime_object_get_content_type(part);
     const bool html = g_mime_content_type_is_type(type, "text", "html");
     g_mime_object_set_content_type_parameter(part, "charset", "utf-8");
+    ASSIGN_OR_RETURN(std::string header, HeaderOf(part));
     auto created =
-        TextPart::Create(HeaderOf(part), View(text.get()), html ? Escape::kHtml : Escape::kText);
+        TextPart::Create(std::move(header), View(text.get()), html ? Escape::kHtml : Escape::kText);
     if (!created.ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat("its ", html ? "HTML" : "text", " part, ", created.status().message()));
@@ -156,13 +172,8 @@ class Walk {
     const Text whole(g_mime_object_to_string(part, format_));
     std::string text = StrictText(View(whole.get()));
     if (!absl::EndsWith(text, "\r\n")) text += "\r\n";
-    for (const absl::string_view line : absl::StrSplit(text, "\r\n")) {
-      if (line.size() <= kLongestLine && IsAscii(line)) continue;
-      return absl::InvalidArgumentError(
-          absl::StrCat("it has a part whose lines are not ASCII of at most ", kLongestLine,
-                       " bytes, and which cannot be encoded; encode it with base64 (",
-                       CleanText(line.substr(0, 40)), "…)"));
-    }
+    RETURN_IF_ERROR(
+        CheckSendable(text, "a part", "it cannot be encoded here, so encode it with base64"));
     Fixed() += text;
     return absl::OkStatus();
   }

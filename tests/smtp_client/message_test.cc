@@ -322,6 +322,22 @@ TEST(HeaderField, FoldsAndEncodes) {
   EXPECT_EQ(decoded, smile);
 }
 
+// Readers built on GMime take the padding of one word for the end of all of them.
+TEST(HeaderField, PadsNoEncodedWordButTheLast) {
+  std::string smiles, letters = "a";
+  for (int i = 0; i < 40; ++i) {
+    smiles += "\xF0\x9F\x98\x80";
+    letters += "\xE6\xBA\x80";  // Three bytes: none of them ends at a multiple of three.
+  }
+  for (const std::string& text : {smiles, letters, absl::StrCat(letters, smiles, letters)}) {
+    SCOPED_TRACE(text);
+    const std::string field = HeaderField("Subject", text);
+    const size_t padding = field.find("=?=");
+    EXPECT_TRUE(padding == std::string::npos || padding + 5 == field.size()) << field;
+    EXPECT_TRUE(absl::EndsWith(field, "?=\r\n")) << field;
+  }
+}
+
 TEST(Phrase, Quotes) {
   EXPECT_EQ(Phrase(""), "");
   EXPECT_EQ(Phrase("Ann, \"the\" \\ Bee"), "\"Ann, \\\"the\\\" \\\\ Bee\"");
