@@ -10,7 +10,10 @@
 namespace crescendo::smtp {
 namespace {
 
-bool Accepts(const Reply& reply) { return reply.code >= 200 && reply.code < 300; }
+// 220 and 221 answer other commands, so one of us has lost count.
+bool Accepts(const Reply& reply) {
+  return reply.code >= 200 && reply.code < 300 && reply.code != 220 && reply.code != 221;
+}
 bool Refuses(const Reply& reply) { return reply.temporary() || reply.permanent(); }
 
 // A reply that no server gave: the message was not offered at all.
@@ -151,7 +154,7 @@ void Transaction::Dispatch(const Reply& reply) {
 
 void Transaction::OnData(const Reply& reply) {
   if (Refuses(reply)) return Decide(reply);
-  if (Accepts(reply)) return Break("unexpected reply to", reply);
+  if (reply.code != 354) return Break("unexpected reply to", reply);
   if (mail_accepted_ && rcpt_accepted_) {
     body_ = Body::kReady;
   } else if (!rcpt_accepted_) {

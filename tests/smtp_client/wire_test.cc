@@ -34,6 +34,12 @@ TEST(Capabilities, AreReadFromTheLinesAfterTheFirst) {
       {"SIZE twice",
        {"mx", "SIZE 500", "SIZE 9", "SIZE 0"},
        {.size = true, .max_message_bytes = 9}},
+      {"MAILMAX", {"mx", "LIMITS RCPTMAX=1 MAILMAX=20 RCPTDOMAINMAX=1"}, {.max_mails = 20}},
+      {"MAILMAX in any case, twice", {"mx", "limits mailmax=9 MailMax=7"}, {.max_mails = 7}},
+      {"MAILMAX without a number",
+       {"mx", "LIMITS MAILMAX MAILMAX= MAILMAX=0 MAILMAX=x XMAILMAX=1"},
+       none},
+      {"MAILMAX outside LIMITS", {"mx", "MAILMAX=1", "LIMITS"}, none},
       {"a keyword inside another", {"mx", "XPIPELINING", "PIPELININGX"}, none},
       {"empty lines", {"mx", "", "  "}, none},
   };
