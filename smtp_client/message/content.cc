@@ -56,6 +56,7 @@ const Own* FindOwn(absl::string_view name) {
   return nullptr;
 }
 
+constexpr size_t kLongestAddress = 320;  // As NormaliseAddress has it, and more than RFC 5321.
 constexpr char kFieldName[] = "a name is 1 to 76 printable ASCII characters without a colon";
 
 // RFC 5322 §2.2: printable ASCII but the colon.
@@ -74,6 +75,8 @@ std::string FilledField(const std::string& name, const std::string& value) {
   if (!IsMailbox(name) || IsAscii(value)) return HeaderField(name, value);
   const size_t open = std::min(value.rfind('<'), value.size());
   absl::string_view phrase = absl::StripAsciiWhitespace(absl::string_view(value).substr(0, open));
+  // It cannot be folded; and what is longer is no address, so nothing is lost if it is encoded.
+  if (value.size() - open > kLongestAddress) return HeaderField(name, value);
   if (open == value.size()) return MailboxField(name, "", value);
   if (phrase.size() > 1 && phrase.front() == '"' && phrase.back() == '"') {
     phrase = phrase.substr(1, phrase.size() - 2);

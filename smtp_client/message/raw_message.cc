@@ -87,6 +87,13 @@ Owned<GMimeMessage> Parse(absl::string_view raw, absl::Status* status) {
   return message;
 }
 
+bool HasBareCr(absl::string_view text) {
+  for (size_t at = 0; (at = text.find('\r', at)) != absl::string_view::npos; ++at) {
+    if (text.substr(at, 2) != "\r\n") return true;
+  }
+  return false;
+}
+
 class Walk {
  public:
   explicit Walk(Body* body) : body_(body), format_(g_mime_format_options_new()) {
@@ -99,6 +106,9 @@ class Walk {
       return absl::InvalidArgumentError(
           absl::StrCat("it has parts more than ", kDeepest, " deep inside each other"));
     }
+    // Made good, it would begin a field of its own.
+    const Text header(g_mime_object_get_headers(part, format_));
+    if (HasBareCr(View(header.get()))) return StrayCr("a part whose header");
     // What is signed as a whole stays whole.
     if (GMIME_IS_MULTIPART(part) && !GMIME_IS_MULTIPART_SIGNED(part) &&
         !GMIME_IS_MULTIPART_ENCRYPTED(part)) {
@@ -124,6 +134,11 @@ class Walk {
     std::string text = StrictText(View(header.get()));
     RETURN_IF_ERROR(CheckSendable(text, "a part with a header", "encode it as RFC 2047 says"));
     return text;
+  }
+
+  static absl::Status StrayCr(absl::string_view where) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("it has ", where, " holds a CR that ends no line; remove it"));
   }
 
   // What is sent as it is, every server must take. `what` it is, and what to do about it.
@@ -170,6 +185,8 @@ class Walk {
   absl::Status AddAsItIs(GMimeObject* part) {
     g_mime_object_encode(part, GMIME_ENCODING_CONSTRAINT_7BIT);
     const Text whole(g_mime_object_to_string(part, format_));
+    // A message inside the message has headers, too; and what is signed must not be repaired.
+    if (!GMIME_IS_PART(part) && HasBareCr(View(whole.get()))) return StrayCr("a part that");
     std::string text = StrictText(View(whole.get()));
     if (!absl::EndsWith(text, "\r\n")) text += "\r\n";
     RETURN_IF_ERROR(

@@ -11,7 +11,7 @@
 #include "smtp_client/wire/utf8.h"
 #include "tests/fuzz/mail_model.h"
 #include "tests/fuzz/properties.h"
-#include "tests/fuzz/receiver_model.h"
+#include "tests/support/receiver_model.h"
 
 namespace crescendo::fuzz {
 namespace {
@@ -34,7 +34,7 @@ absl::StatusOr<Fields> CheckWhole(const Content& content, const Values& values) 
   RETURN_IF_ERROR(CheckLines(message));
   std::string wire;
   smtp::AppendData(message, &wire);
-  RETURN_IF_ERROR(Expect(Receive(wire) == message, "nothing is left to repair", message));
+  RETURN_IF_ERROR(Expect(testing::Receive(wire) == message, "nothing is left to repair", message));
   ASSIGN_OR_RETURN(Fields fields, ReadFields(message, {"To", "Reply-To", "Sender"}));
   for (const char* name : {"Date", "From", "To", "Message-ID", "MIME-Version", "Content-Type"}) {
     RETURN_IF_ERROR(Expect(Count(fields, name) == 1, absl::StrCat(name, " stands there once"),

@@ -10,7 +10,7 @@
 #include "smtp_client/wire/reply_parser.h"
 #include "smtp_client/wire/utf8.h"
 #include "tests/fuzz/properties.h"
-#include "tests/fuzz/receiver_model.h"
+#include "tests/support/receiver_model.h"
 
 namespace crescendo::fuzz {
 namespace {
@@ -123,11 +123,13 @@ absl::Status CheckData(absl::string_view input) {
   smtp::AppendData(input, &wire);
   RETURN_IF_ERROR(Expect(absl::StartsWith(wire, "354 go\r\n"), "what was there stays"));
   const absl::string_view sent = absl::string_view(wire).substr(8);
-  const std::optional<std::string> received = Receive(sent);
+  const std::optional<std::string> received = testing::Receive(sent);
   RETURN_IF_ERROR(Expect(received.has_value(), "one end of data, and nothing behind it", sent));
-  RETURN_IF_ERROR(Expect(*received == Repaired(input), "what arrives is what was sent", sent));
-  for (const std::string& end : kLaxEnds) {
-    RETURN_IF_ERROR(Expect(!EndsEarly(sent, end), "no end of data inside the message", sent));
+  RETURN_IF_ERROR(
+      Expect(*received == testing::Repaired(input), "what arrives is what was sent", sent));
+  for (const std::string& end : testing::kLaxEnds) {
+    RETURN_IF_ERROR(
+        Expect(!testing::EndsEarly(sent, end), "no end of data inside the message", sent));
   }
   return absl::OkStatus();
 }

@@ -159,6 +159,11 @@ TEST(RawMessage, IsCheckedWhenItComes) {
            Case{"no boundary", "Content-Type: multipart/mixed\n\nb\n",
                 "a multipart without a boundary"},
            Case{"no parts", "Content-Type: multipart/mixed; boundary=a\n\nb\n", "a multipart"},
+           Case{"a field's name", "Caf\xC3\xA9: x\n\nb\n",
+                "raw_message has a field named \"Caf\xC3\xA9\"; a name is 1 to 76"},
+           Case{"a stray CR in a part's header",
+                "Content-Type: multipart/mixed; boundary=a\n\n--a\nX-A: b\rX-B: c\n\nb\n--a--\n",
+                "it has a part whose header holds a CR that ends no line; remove it"},
            Case{"no fields", "\xFF\xFE\x01\n\xFF\n", "raw_message"},
        }) {
     SCOPED_TRACE(c.name);

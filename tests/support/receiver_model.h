@@ -10,7 +10,7 @@
 
 #include "absl/strings/string_view.h"
 
-namespace crescendo::fuzz {
+namespace crescendo::testing {
 
 using std::string_literals::operator""s;
 
@@ -31,4 +31,4 @@ bool EndsEarly(absl::string_view wire, absl::string_view end);
 // NUL a space.
 std::string Repaired(absl::string_view message);
 
-}  // namespace crescendo::fuzz
+}  // namespace crescendo::testing

@@ -1,9 +1,9 @@
-#include "tests/fuzz/receiver_model.h"
+#include "tests/support/receiver_model.h"
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
-namespace crescendo::fuzz {
+namespace crescendo::testing {
 
 std::optional<std::string> Receive(absl::string_view wire) {
   std::string message;
@@ -42,4 +42,4 @@ std::string Repaired(absl::string_view message) {
   return text;
 }
 
-}  // namespace crescendo::fuzz
+}  // namespace crescendo::testing
