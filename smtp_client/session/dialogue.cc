@@ -164,6 +164,7 @@ void Dialogue::SendEhlo() {
 void Dialogue::OnEhlo(const Reply& reply) {
   if (reply.code == 250) {
     offered_ = helo_ ? Capabilities() : ParseCapabilities(reply);
+    offered_.chunking = offered_.chunking && options_.chunking;
     return DecideTls();
   }
   // RFC 5321 §3.2: an old server knows only HELO, and so no STARTTLS.

@@ -10,7 +10,8 @@
 //           kSent for each Send(). After a kSent that is not usable the kClosed carries no reply,
 //           so that nothing is counted twice.
 // Threads   one at a time.
-// See       RFC 5321, RFC 2920 (PIPELINING), RFC 3207 (STARTTLS), RFC 9422 (LIMITS).
+// See       RFC 5321, RFC 2920 (PIPELINING), RFC 3030 (CHUNKING), RFC 3207 (STARTTLS), RFC 9422
+//           (LIMITS).
 #pragma once
 
 #include <cstddef>
@@ -31,7 +32,8 @@ namespace crescendo::smtp {
 struct DialogueOptions {
   std::string ehlo_name;
   TlsPolicy tls = TlsPolicy::kOpportunistic;
-  std::string peer;  // For transcripts: "mx1.example [192.0.2.25]:25 from 198.51.100.7".
+  bool chunking = false;  // BDAT where it is offered, instead of DATA.
+  std::string peer;       // For transcripts: "mx1.example [192.0.2.25]:25 from 198.51.100.7".
   size_t transcript_bytes = 4096;  // Kept of one delivery.
   ReplyLimits reply_limits;
 };

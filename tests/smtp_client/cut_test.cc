@@ -2,10 +2,11 @@
 // and each message's outcome must be the one that the bytes which got through allow:
 //
 //   its final reply got through                       that reply
-//   its 354 did, and the client acted on it           in doubt
+//   its 354 did (with BDAT: the reply to RCPT),
+//     and the client acted on it                      in doubt
 //   neither                                           not transferred: a retry risks nothing
 //
-// Only the moment of a 354 is open: who cuts there may or may not see the message leave.
+// Only the moment of a go-ahead is open: who cuts there may or may not see the message leave.
 #include <gtest/gtest.h>
 
 #include <sys/resource.h>
@@ -77,6 +78,7 @@ class CutSweep : public ::testing::TestWithParam<Sweep> {
     setrlimit(RLIMIT_NOFILE, &files);
     smtp::SmtpTransportOptions options = SmtpHarness::FastOptions();
     options.transcripts = 1;
+    options.chunking = true;
     if (way != Way::kStall) return options;
     smtp::Deadlines& d = options.deadlines;
     for (absl::Duration* limit : {&d.banner, &d.ehlo, &d.start_tls, &d.handshake, &d.mail, &d.rcpt,
@@ -193,12 +195,14 @@ TEST_P(CutSweep, TellsTheTruthAtEveryByte) {
 
 std::vector<Sweep> Sweeps() {
   const std::vector<std::string> plain = {"SIZE 1000000"},
-                                 pipelined = {"SIZE 1000000", "PIPELINING"};
+                                 pipelined = {"SIZE 1000000", "PIPELINING"},
+                                 chunking = {"PIPELINING", "CHUNKING"};
   std::vector<Sweep> all;
   for (const Sweep& session : {
            Sweep{"PlainOne", TlsPolicy::kNever, pipelined, 1},
            Sweep{"PlainTwo", TlsPolicy::kNever, pipelined, 2},
            Sweep{"PlainTwoByCommand", TlsPolicy::kNever, plain, 2},
+           Sweep{"PlainTwoByBdat", TlsPolicy::kNever, chunking, 2},
            Sweep{"TlsOne", TlsPolicy::kRequired, pipelined, 1},
            Sweep{"TlsTwo", TlsPolicy::kRequired, pipelined, 2},
            // Cut in the handshake, it starts anew in the clear, where nothing is cut.

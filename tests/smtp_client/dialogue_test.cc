@@ -20,6 +20,7 @@ namespace {
 struct Given {
   TlsPolicy tls = TlsPolicy::kOpportunistic;
   Mail mail = {"a@x.example", "b@y.example", "Subject: s\r\n\r\nt\r\n"};
+  bool chunking = false;
 };
 
 std::string Show(const DialogueEvent& event) {
@@ -82,6 +83,7 @@ class Player {
     DialogueOptions options;
     options.ehlo_name = "me";
     options.tls = setup.tls;
+    options.chunking = setup.chunking;
     return options;
   }
 
@@ -492,6 +494,52 @@ TEST(Dialogue, MatchesNoReplyToALaterCommand) {
   EXPECT_EQ(idle.Say("42"), "");
   EXPECT_EQ(idle.Play({"! send"}),
             "! send\n= sent: not transferred\n= closed: a reply begun before MAIL");
+}
+
+// RFC 3030. The last byte of the chunk is what the final dot is to DATA.
+TEST(Dialogue, SendsOneLastChunkWhereBothSidesWish) {
+  Given wish;
+  wish.chunking = true;
+  wish.mail.message = "Subject: s\r\n\r\n.t\r\n";
+  const std::string open =
+      "S: 220 mx\nC: EHLO me\nS: 250-mx\nS: 250-CHUNKING\nS: 250 PIPELINING\n= opened\n! send\n"
+      "C: MAIL FROM:<a@x.example>\nC: RCPT TO:<b@y.example>\n";
+  const std::string again = "! send\nC: MAIL FROM:<a@x.example>\nC: RCPT TO:<b@y.example>";
+  const std::string reset = "! send\nC: RSET\nC: MAIL FROM:<a@x.example>\nC: RCPT TO:<b@y.example>";
+  const std::string chunk = "S: 250 a\nS: 250 b\nC: BDAT 18 LAST\nC: Subject: s\nC: \nC: .t\n";
+  const auto play = [&](const std::string& transcript) {
+    PlayAll({{"", transcript.c_str(), wish}}, open);
+  };
+  play(chunk + "S: 250 d\n= sent: 250 d at end of data, usable\n" + again);
+  play(chunk + "S: 554 d\n= sent: 554 d at end of data, usable\n" + reset);
+  play(chunk + "S: 421 d\n= sent: 421 d at end of data\n= closed: ended with 421 d");
+  play(chunk + "S: 354 d\n= sent: in doubt\n= closed: unexpected reply to end of data: 354 d");
+  play(chunk + "! eof\n= sent: in doubt\n= closed: connection closed");
+  play(chunk + "! timeout\n= sent: in doubt\n= closed: no reply in 5m");
+  play("! unwritten\n" + chunk + "! eof\n= sent: not transferred\n= closed: connection closed");
+  play("! unwritten\n" + chunk +
+       "S: 552 d\n= sent: 552 d at end of data\n= closed: ended with "
+       "552 d");
+  play("! unwritten\n" + chunk + "S: 250 d\n! written\n= sent: 250 d at end of data, usable");
+  play(
+      "S: 250 a\nS: 250 b\nS: 250 c\n= sent: not transferred\n= closed: a reply before end of "
+      "data: 250 c");
+  play("S: 250 a\nS: 550 b\n= sent: 550 b at RCPT, usable\n" + reset);
+  play("S: 451 a\nS: 503 b\n= sent: 451 a at MAIL, usable\n" + again);
+  play("S: 451 a\nS: 250 b\n= sent: 451 a at MAIL, usable\n" + reset);
+  PlayAll({{"one command at a time",
+            "S: 220 mx\nC: EHLO me\nS: 250-mx\nS: 250 CHUNKING\n= opened\n! send\n"
+            "C: MAIL FROM:<a@x.example>\nS: 250 a\nC: RCPT TO:<b@y.example>\nS: 250 b\n"
+            "C: BDAT 18 LAST\nC: Subject: s\nC: \nC: .t\nS: 250 d\n= sent: 250 d at end of data, "
+            "usable",
+            wish},
+           {"not offered",
+            "S: 220 mx\nC: EHLO me\nS: 250 mx\n= opened\n! send\nC: MAIL FROM:<a@x.example>\n"
+            "S: 250 a\nC: RCPT TO:<b@y.example>\nS: 250 b\nC: DATA",
+            wish},
+           {"not wished for",
+            "S: 220 mx\nC: EHLO me\nS: 250-mx\nS: 250 CHUNKING\n= opened\n! send\n"
+            "C: MAIL FROM:<a@x.example>\nS: 250 a\nC: RCPT TO:<b@y.example>\nS: 250 b\nC: DATA"}});
 }
 
 TEST(Dialogue, SendsNoMoreMessagesThanTheServerWants) {

@@ -105,6 +105,24 @@ TEST(Data, StuffsDotsAndEndsLines) {
   }
 }
 
+TEST(Data, MakesOneChunkOfStrictLines) {
+  struct Case {
+    absl::string_view name, message, want;
+  };
+  for (const Case& c : {
+           Case{"plain", "a\r\nb\r\n", "BDAT 6 LAST\r\na\r\nb\r\n"},
+           Case{"no last line end", "a", "BDAT 3 LAST\r\na\r\n"},
+           Case{"nothing", "", "BDAT 0 LAST\r\n"},
+           Case{"dots as they are", ".\r\n..b\r\n", "BDAT 8 LAST\r\n.\r\n..b\r\n"},
+           Case{"bare LF, bare CR", "a\nb\rc", "BDAT 9 LAST\r\na\r\nb\r\nc\r\n"},
+       }) {
+    SCOPED_TRACE(c.name);
+    std::string out = "";
+    AppendLastChunk(c.message, &out);
+    EXPECT_EQ(out, std::string(c.want));
+  }
+}
+
 // RELIABILITY §6: what some receivers take for an end of data. None may reach them.
 TEST(Data, SmugglesNothing) {
   using std::string_literals::operator""s;

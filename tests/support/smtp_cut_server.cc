@@ -7,7 +7,9 @@
 #include <asio/write.hpp>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "scheduler/base/check.h"
 
 namespace crescendo::testing {
@@ -86,6 +88,12 @@ class SmtpCutServer::Session : public std::enable_shared_from_this<Session> {
 
   // One command or message of the inbox; false if there is no whole one.
   bool TakeOne() {
+    if (chunk_ > 0 && inbox_.size() < chunk_) return false;
+    if (chunk_ > 0) {
+      inbox_.erase(0, std::exchange(chunk_, 0));
+      TookMessage();
+      return true;
+    }
     const std::string end = in_body_ ? "\r\n.\r\n" : "\r\n";
     const size_t at = inbox_.find(end);
     if (at == std::string::npos) return false;
@@ -93,12 +101,21 @@ class SmtpCutServer::Session : public std::enable_shared_from_this<Session> {
     inbox_.erase(0, taken.size());
     if (in_body_) {
       in_body_ = false;
-      Note([](SmtpCutSession& seen) { seen.messages.back().dot_read = true; });
-      Say("250 2.0.0 queued\r\n", &Message::answered);
-      return true;
+      TookMessage();
+    } else {
+      Answer(taken);
     }
-    Answer(taken);
     return true;
+  }
+
+  void TookMessage() {
+    Note([](SmtpCutSession& seen) { seen.messages.back().dot_read = true; });
+    Say("250 2.0.0 queued\r\n", &Message::answered);
+  }
+
+  void Ask(absl::string_view reply) {
+    Note([&](SmtpCutSession& seen) { seen.messages.push_back({.asked_after = read_}); });
+    Say(reply, &Message::asked);
   }
 
   void Answer(absl::string_view command) {
@@ -116,8 +133,12 @@ class SmtpCutServer::Session : public std::enable_shared_from_this<Session> {
       SSL_set_accept_state(ssl_.get());
     } else if (command == "DATA\r\n") {
       in_body_ = true;
-      Note([&](SmtpCutSession& seen) { seen.messages.push_back({.asked_after = read_}); });
-      Say("354 go\r\n", &Message::asked);
+      Ask("354 go\r\n");
+    } else if (absl::StartsWith(command, "RCPT ") && server_.chunking_) {
+      Ask("250 ok\r\n");
+    } else if (absl::ConsumePrefix(&command, "BDAT ")) {
+      CRESCENDO_CHECK(absl::ConsumeSuffix(&command, " LAST\r\n"));
+      CRESCENDO_CHECK(absl::SimpleAtoi(command, &chunk_));
     } else if (command == "QUIT\r\n") {
       if (!Say("221 bye\r\n")) return;
       quit_ = true;
@@ -196,12 +217,14 @@ class SmtpCutServer::Session : public std::enable_shared_from_this<Session> {
   std::string inbox_;  // Plain text.
   size_t sent_ = 0, read_ = 0;
   bool in_body_ = false;
+  size_t chunk_ = 0;  // Of a BDAT under way.
   bool cut_done_ = false;
   bool quit_ = false;
 };
 
 SmtpCutServer::SmtpCutServer(const TestCertificate* certificate, std::vector<std::string> keywords)
     : keywords_(std::move(keywords)),
+      chunking_(std::count(keywords_.begin(), keywords_.end(), "CHUNKING") > 0),
       tls_(asio::ssl::context::tls_server),
       offers_tls_(certificate != nullptr),
       acceptor_(io_, Tcp::endpoint(asio::ip::address_v4::loopback(), 0)),

@@ -40,7 +40,7 @@ struct SmtpCut {
 // What became of one session, or of the last one with its number. In raw bytes.
 struct SmtpCutSession {
   struct Message {
-    bool asked = false;      // The go-ahead (354) was said whole.
+    bool asked = false;  // The go-ahead (354, or with CHUNKING the reply to RCPT) was said whole.
     size_t asked_after = 0;  // Client bytes read until then.
     bool dot_read = false;
     bool answered = false;  // The final reply was said whole.
@@ -68,6 +68,7 @@ class SmtpCutServer {
   void Accept();
 
   const std::vector<std::string> keywords_;
+  const bool chunking_;  // Then messages come by BDAT.
   asio::io_context io_;
   asio::ssl::context tls_;
   const bool offers_tls_;
