@@ -185,7 +185,7 @@ TEST_P(CutSweep, TellsTheTruthAtEveryByte) {
     }
   }
   EXPECT_EQ(hangs, 0);
-  EXPECT_GE(cuts, last - slack) << "some cuts were never reached";
+  EXPECT_GE(cuts, last - 2 * slack) << "some cuts were never reached";
   for (const int count : outcomes) EXPECT_GT(count, 0);
   std::printf(
       "byte offsets, %s: offsets tried %d, hangs %d, wrong %d (replies %d, not transferred "
