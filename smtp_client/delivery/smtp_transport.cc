@@ -32,8 +32,9 @@ TransportEvent::SentResult ResultOf(SendOutcome::Result result) {
   return TransportEvent::SentResult::kInDoubt;
 }
 
-Peer PeerOf(ports::OpenConnection request) {
+Peer PeerOf(ports::OpenConnection request, bool chunking) {
   Peer peer;
+  peer.chunking = chunking;
   peer.source_address = std::move(request.source_address);
   peer.ehlo_name = std::move(request.ehlo_name);
   peer.host_name = std::move(request.host.name);
@@ -108,7 +109,8 @@ void SmtpTransport::Loop::Open(ports::OpenConnection request) {
     return RefuseOpen(id, std::move(fault), /*forbidden=*/true);
   }
   auto connection = std::make_shared<Connection>(
-      io_, *tls_, options_.deadlines, options_.transcript_bytes, PeerOf(std::move(request)),
+      io_, *tls_, options_.deadlines, options_.transcript_bytes,
+      PeerOf(std::move(request), options_.chunking),
       [this, id](DialogueEvent event) { OnEvent(id, std::move(event)); });
   const bool fresh = held_.emplace(id, Held{connection, DeliveryId()}).second;
   CRESCENDO_CHECK(fresh);

@@ -91,6 +91,7 @@ void Connection::StartDialogue(TlsPolicy tls) {
   DialogueOptions options;
   options.ehlo_name = peer_.ehlo_name;
   options.tls = tls;
+  options.chunking = peer_.chunking;
   options.peer = absl::StrCat(Name(peer_), " from ", peer_.source_address);
   options.transcript_bytes = transcript_bytes_;
   dialogue_ = std::make_unique<Dialogue>(std::move(options));

@@ -33,6 +33,7 @@ struct Peer {
   std::string host_address;  // Literal.
   uint16_t port = 25;
   TlsPolicy tls = TlsPolicy::kOpportunistic;
+  bool chunking = false;  // BDAT where it is offered, instead of DATA.
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {

@@ -38,8 +38,6 @@ Wait WaitOf(SmtpStage stage) {
 }
 
 bool Refuses(const Reply& reply) { return reply.temporary() || reply.permanent(); }
-bool Accepts(const Reply& reply) { return reply.code >= 200 && reply.code < 300; }
-
 bool Demands(TlsPolicy policy) {
   return policy == TlsPolicy::kRequired || policy == TlsPolicy::kVerified;
 }
@@ -102,9 +100,19 @@ void Dialogue::Receive(absl::string_view bytes) {
   parser_.Feed(bytes);
   while (wait() != Wait::kNothing && wait() != Wait::kHandshake) {
     std::optional<Reply> reply = parser_.Next();
-    if (!reply) return;
+    if (!reply) return FailOnEarlyBytes();
     OnReply(*std::move(reply));
   }
+}
+
+void Dialogue::FailOnEarlyBytes() {
+  // Replies are awaited no more once we have something to say: the commands of one pipelined group
+  // leave together, and a body after the reply to DATA.
+  if (!parser_.has_pending() || !has_output() || wait_ == Wait::kQuit) return;
+  const std::string detail = absl::StrCat("a reply begun before ", WaitName(wait()));
+  if (!transaction_) return Fail(detail);
+  transaction_->Ended(detail);
+  FinishTransaction();
 }
 
 void Dialogue::OnReply(Reply reply) {
@@ -154,12 +162,13 @@ void Dialogue::SendEhlo() {
 }
 
 void Dialogue::OnEhlo(const Reply& reply) {
-  if (Accepts(reply)) {
+  if (reply.code == 250) {
     offered_ = helo_ ? Capabilities() : ParseCapabilities(reply);
+    offered_.chunking = offered_.chunking && options_.chunking;
     return DecideTls();
   }
-  // RFC 5321 §3.2: an old server knows only HELO; it knows no STARTTLS then.
-  if (reply.permanent() && !helo_ && !Demands(options_.tls)) {
+  // RFC 5321 §3.2: an old server knows only HELO, and so no STARTTLS.
+  if (reply.permanent() && !helo_ && (tls_ || !Demands(options_.tls))) {
     helo_ = true;
     return SendEhlo();
   }
@@ -212,6 +221,11 @@ void Dialogue::Send(Mail mail) {
   }
   transaction_.emplace(std::move(mail), offered_, reset_next_, &transcript_);
   ++progress_;
+  if (!transaction_->outcome()) ++mails_;
+  // A server that asks for so many messages of a connection gets no MAIL more (RFC 9422).
+  if (offered_.max_mails != 0 && mails_ >= offered_.max_mails) quit_wanted_ = true;
+  FailOnEarlyBytes();
+  if (!transaction_) return;
   FinishTransaction();
 }
 

@@ -10,7 +10,8 @@
 //           kSent for each Send(). After a kSent that is not usable the kClosed carries no reply,
 //           so that nothing is counted twice.
 // Threads   one at a time.
-// See       RFC 5321, RFC 2920 (PIPELINING), RFC 3207 (STARTTLS).
+// See       RFC 5321, RFC 2920 (PIPELINING), RFC 3030 (CHUNKING), RFC 3207 (STARTTLS), RFC 9422
+//           (LIMITS).
 #pragma once
 
 #include <cstddef>
@@ -31,7 +32,8 @@ namespace crescendo::smtp {
 struct DialogueOptions {
   std::string ehlo_name;
   TlsPolicy tls = TlsPolicy::kOpportunistic;
-  std::string peer;  // For transcripts: "mx1.example [192.0.2.25]:25 from 198.51.100.7".
+  bool chunking = false;  // BDAT where it is offered, instead of DATA.
+  std::string peer;       // For transcripts: "mx1.example [192.0.2.25]:25 from 198.51.100.7".
   size_t transcript_bytes = 4096;  // Kept of one delivery.
   ReplyLimits reply_limits;
 };
@@ -93,6 +95,8 @@ class Dialogue {
 
  private:
   void OnReply(Reply reply);
+  // What began before our next command left cannot be the answer to it.
+  void FailOnEarlyBytes();
   void OnBanner(const Reply& reply);
   void OnEhlo(const Reply& reply);
   void OnStartTls(const Reply& reply);
@@ -122,6 +126,7 @@ class Dialogue {
   bool quit_wanted_ = false;
   int progress_ = 0;
   int messages_ = 0;
+  uint64_t mails_ = 0;  // MAIL commands.
 };
 
 }  // namespace crescendo::smtp

@@ -10,7 +10,10 @@
 namespace crescendo::smtp {
 namespace {
 
-bool Accepts(const Reply& reply) { return reply.code >= 200 && reply.code < 300; }
+// 220 and 221 answer other commands, so one of us has lost count.
+bool Accepts(const Reply& reply) {
+  return reply.code >= 200 && reply.code < 300 && reply.code != 220 && reply.code != 221;
+}
 bool Refuses(const Reply& reply) { return reply.temporary() || reply.permanent(); }
 
 // A reply that no server gave: the message was not offered at all.
@@ -53,7 +56,7 @@ void Transaction::Prepare(bool reset_first) {
   waiting_.push_back(
       {SmtpStage::kMail, MailCommand(mail_.from, ParametersFor(mail_, offered_)).value()});
   waiting_.push_back({SmtpStage::kRcpt, RcptCommand(mail_.to).value()});
-  waiting_.push_back({SmtpStage::kData, std::string(kDataCommand)});
+  if (!offered_.chunking) waiting_.push_back({SmtpStage::kData, std::string(kDataCommand)});
   SendNext();
 }
 
@@ -83,12 +86,18 @@ std::optional<Reply> Transaction::Refusal() const {
 }
 
 void Transaction::SendNext() {
+  if (waiting_.empty() && offered_.chunking && body_ == Body::kNone) return OfferBody();
   do {
     if (waiting_.empty()) return;
     awaited_.push_back(waiting_.front().stage);
     outgoing_ += waiting_.front().line;
     waiting_.pop_front();
   } while (offered_.pipelining);
+}
+
+void Transaction::OfferBody() {
+  body_ = Body::kReady;
+  awaited_.push_back(SmtpStage::kEndOfData);
 }
 
 void Transaction::TakeOutput(std::string* out) {
@@ -101,8 +110,9 @@ void Transaction::TakeOutput(std::string* out) {
   outgoing_.clear();
   if (body_ != Body::kReady) return;
   body_ = Body::kTaken;
-  AppendData(mail_.message, out);
-  transcript_->Note(absl::StrCat("message of ", mail_.message.size(), " bytes, then a dot"));
+  (offered_.chunking ? AppendLastChunk : AppendData)(mail_.message, out);
+  transcript_->Note(absl::StrCat("message of ", mail_.message.size(),
+                                 offered_.chunking ? " bytes, by BDAT" : " bytes, then a dot"));
   mail_.message = std::string();
 }
 
@@ -151,10 +161,9 @@ void Transaction::Dispatch(const Reply& reply) {
 
 void Transaction::OnData(const Reply& reply) {
   if (Refuses(reply)) return Decide(reply);
-  if (Accepts(reply)) return Break("unexpected reply to", reply);
-  if (mail_accepted_ && rcpt_accepted_) {
-    body_ = Body::kReady;
-  } else if (!rcpt_accepted_) {
+  if (reply.code != 354) return Break("unexpected reply to", reply);
+  if (mail_accepted_ && rcpt_accepted_) return OfferBody();
+  if (!rcpt_accepted_) {
     // It took a DATA that was sent before the refusal was known; nobody gets an empty message.
     lone_dot_ = true;
     outgoing_ = ".\r\n";
@@ -178,7 +187,8 @@ void Transaction::OnEndOfData(const Reply& reply) {
     return;
   }
   Decide(reply);
-  open_ = false;
+  // After a BDAT that failed only RSET makes the state certain (RFC 3030 §2).
+  open_ = offered_.chunking && Refuses(reply);
   // Refused in the middle of the body: the rest of it would be read as commands.
   Finish(SendOutcome::Result::kReply, /*usable=*/body_ == Body::kWritten, "");
 }

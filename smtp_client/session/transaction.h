@@ -1,10 +1,12 @@
 // transaction.h: one message's MAIL, RCPT and DATA, as a state machine driven by replies.
 //
 // With PIPELINING the three leave in one write; the body follows the 354. It never sends an end of
-// data for a recipient that was refused, except the lone dot that RFC 2920 §3.1 asks for.
+// data for a recipient that was refused, except the lone dot that RFC 2920 §3.1 asks for. With
+// chunking there is no DATA: once both are accepted the message leaves as one BDAT LAST, which is
+// its own end of data (RFC 3030).
 //
-// What decides between "not transferred" and "in doubt" (L4, RFC 1047) is whether the final dot was
-// handed to the socket: the owner says so with Written().
+// What decides between "not transferred" and "in doubt" (L4, RFC 1047) is whether the final dot, or
+// the last byte of the chunk, was handed to the socket: the owner says so with Written().
 //
 // Threads  one at a time.
 #pragma once
@@ -37,7 +39,8 @@ struct SendOutcome {
 
 class Transaction {
  public:
-  // `reset_first`: an earlier transaction was left open. `transcript` outlives this object.
+  // `reset_first`: an earlier transaction was left open. `offered.chunking` asks for BDAT instead
+  // of DATA. `transcript` outlives this object.
   Transaction(Mail mail, const Capabilities& offered, bool reset_first, Transcript* transcript);
 
   // Appends what can be written now to `out`. After a call that appended the body, Written() means
@@ -73,8 +76,10 @@ class Transaction {
   void Prepare(bool reset_first);
   // What such a refusal says. OK if there is none.
   std::optional<Reply> Refusal() const;
-  // Lets the next command go, or with PIPELINING all of them.
+  // Lets the next command go, or with PIPELINING all of them; with chunking, last, the message.
   void SendNext();
+  // The message may leave, and its end is awaited.
+  void OfferBody();
   void Dispatch(const Reply& reply);
   void OnData(const Reply& reply);
   void OnEndOfData(const Reply& reply);

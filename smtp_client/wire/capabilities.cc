@@ -2,22 +2,39 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 
 namespace crescendo::smtp {
 namespace {
 
+// The smaller of a limit and what `number` names. No number, 0 and one out of range name none.
+uint64_t Lowered(uint64_t limit, absl::string_view number) {
+  uint64_t named = 0;
+  if (!absl::SimpleAtoi(number, &named) || named == 0) return limit;
+  return limit == 0 ? named : std::min(limit, named);
+}
+
 void TakeSize(const std::vector<absl::string_view>& words, Capabilities* found) {
   found->size = true;
-  uint64_t limit = 0;
-  // SIZE alone, SIZE=0 and a number out of range all mean that we know no limit.
-  if (words.size() < 2 || !absl::SimpleAtoi(words[1], &limit) || limit == 0) return;
-  const bool first = found->max_message_bytes == 0;
-  found->max_message_bytes = first ? limit : std::min(found->max_message_bytes, limit);
+  if (words.size() < 2) return;
+  found->max_message_bytes = Lowered(found->max_message_bytes, words[1]);
+}
+
+// LIMITS MAILMAX=20 RCPTMAX=100
+void TakeLimits(const std::vector<absl::string_view>& words, Capabilities* found) {
+  for (const absl::string_view word : words) {
+    const std::pair<absl::string_view, absl::string_view> limit =
+        absl::StrSplit(word, absl::MaxSplits('=', 1));
+    if (absl::EqualsIgnoreCase(limit.first, "MAILMAX")) {
+      found->max_mails = Lowered(found->max_mails, limit.second);
+    }
+  }
 }
 
 void TakeKeyword(absl::string_view line, Capabilities* found) {
@@ -31,6 +48,7 @@ void TakeKeyword(absl::string_view line, Capabilities* found) {
   if (keyword == "CHUNKING") found->chunking = true;
   if (keyword == "ENHANCEDSTATUSCODES") found->enhanced_status = true;
   if (keyword == "SIZE") TakeSize(words, found);
+  if (keyword == "LIMITS") TakeLimits(words, found);
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ namespace {
 struct Given {
   TlsPolicy tls = TlsPolicy::kOpportunistic;
   Mail mail = {"a@x.example", "b@y.example", "Subject: s\r\n\r\nt\r\n"};
+  bool chunking = false;
 };
 
 std::string Show(const DialogueEvent& event) {
@@ -69,11 +70,20 @@ class Player {
     return absl::StrJoin(out_, "\n");
   }
 
+  // Hears exactly these bytes; gives only what they bring about.
+  std::string Say(absl::string_view bytes) {
+    out_.clear();
+    said_ = std::string(bytes);
+    Hear();
+    return absl::StrJoin(std::exchange(out_, {}), "\n");
+  }
+
  private:
   static DialogueOptions OptionsOf(const Given& setup) {
     DialogueOptions options;
     options.ehlo_name = "me";
     options.tls = setup.tls;
+    options.chunking = setup.chunking;
     return options;
   }
 
@@ -146,6 +156,8 @@ TEST(Dialogue, Opens) {
       {"HELO refused too",
        "S: 220 mx\nC: EHLO me\nS: 550 no\nC: HELO me\nS: 550 no way\nC: QUIT\n! eof\n"
        "= closed after 550 no way"},
+      {"HELO busy",
+       "S: 220 mx\nC: EHLO me\nS: 500 what\nC: HELO me\nS: 421 bye\n= closed after 421 bye"},
       {"EHLO deferred",
        "S: 220 mx\nC: EHLO me\nS: 451 4.3.0 later\nC: QUIT\nS: 221 bye\n= closed after 451 4.3.0 "
        "later"},
@@ -157,6 +169,8 @@ TEST(Dialogue, Opens) {
       {"not SMTP", "S: SSH-2.0-OpenSSH\n= closed: no SMTP reply to connect: SSH-2.0-OpenSSH"},
       {"EHLO answered with 354",
        "S: 220 mx\nC: EHLO me\nS: 354 go\n= closed: unexpected reply to EHLO: 354 go"},
+      {"a second banner, late",
+       "S: 220 mx\nC: EHLO me\nS: 220 mx\n= closed: unexpected reply to EHLO: 220 mx"},
       {"421 to EHLO", "S: 220 mx\nC: EHLO me\nS: 421 bye\n= closed after 421 bye"},
       {"no banner", "! timeout\n= closed: no reply in 5m"},
       {"the reply before EHLO", "S: 220 mx\nS: 250 mx\n= closed: a reply before EHLO: 250 mx"},
@@ -196,6 +210,10 @@ TEST(Dialogue, StartsTlsAsThePolicySays) {
           {"no HELO where TLS is required",
            "S: 502 what\nC: QUIT\nS: 221 bye\n= closed after 502 "
            "what",
+           required},
+          {"HELO where TLS is there already",
+           "S: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n? handshake\n! tls ok\nC: EHLO "
+           "me\nS: 500 what\nC: HELO me\nS: 250 mx\n= opened with TLS",
            required},
           {"454, wished for", "S: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 454 no\n= opened"},
           {"454, required",
@@ -332,6 +350,212 @@ TEST(Dialogue, IsInDoubtOnlyAfterTheFinalDot) {
        "S: 354 again\n= sent: in doubt\n= closed: unexpected reply to end of data: 354 "
        "again");
   play(taken + "S: garbage\n= sent: in doubt\n= closed: no SMTP reply to end of data: garbage");
+}
+
+// RFC 5321 §3.8. The reply decides the message if its turn has come, once; nothing follows it.
+TEST(Dialogue, EndsWith421AtAnyStep) {
+  constexpr char kToBody[] = "S: 250 a\nS: 250 b\nS: 354 c\nC: Subject: s\nC: \nC: t\nC: .\n";
+  constexpr char kRefused[] =
+      "S: 250 a\nC: RCPT TO:<b@y.example>\nS: 550 b\n= sent: 550 b at RCPT, usable\n";
+  const std::string mailed = absl::StrCat(kOpen, "S: 250 a\nC: RCPT TO:<b@y.example>\n");
+  const std::string data = absl::StrCat(mailed, "S: 250 b\nC: DATA\n");
+  const std::string dot = absl::StrCat(data, "S: 354 c\nC: Subject: s\nC: \nC: t\nC: .\n");
+  struct Step {
+    const char* name;
+    std::string before;
+    const char* message;  // At which command it decides one; "": none is under way.
+  };
+  for (const Step& step : {
+           Step{"banner", "", ""},
+           Step{"EHLO", "S: 220 mx\nC: EHLO me\n", ""},
+           Step{"HELO", "S: 220 mx\nC: EHLO me\nS: 500 what\nC: HELO me\n", ""},
+           Step{"STARTTLS", "S: 220 mx\nC: EHLO me\nS: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\n", ""},
+           Step{"EHLO in TLS",
+                "S: 220 mx\nC: EHLO me\nS: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n"
+                "? handshake\n! tls ok\nC: EHLO me\n",
+                ""},
+           Step{"idle", "S: 220 mx\nC: EHLO me\nS: 250 mx\n= opened\n", ""},
+           Step{"idle after a message", absl::StrCat(kOpen, kRefused), ""},
+           Step{"MAIL", kOpen, "MAIL"},
+           Step{"RCPT", mailed, "RCPT"},
+           Step{"DATA", data, "DATA"},
+           Step{"end of data", dot, "end of data"},
+           Step{"RSET", absl::StrCat(kOpen, kRefused, "! send\nC: RSET\n"), "RSET"},
+           Step{"MAIL of a group", kPipelined, "MAIL"},
+           Step{"RCPT of a group", absl::StrCat(kPipelined, "S: 250 a\n"), "RCPT"},
+           Step{"DATA of a group", absl::StrCat(kPipelined, "S: 250 a\nS: 250 b\n"), "DATA"},
+           Step{"end of data of a group", absl::StrCat(kPipelined, kToBody), "end of data"},
+           Step{"RSET of a group",
+                absl::StrCat(kPipelined,
+                             "S: 250 a\nS: 550 b\nS: 503 c\n= sent: 550 b at RCPT, "
+                             "usable\n! send\nC: RSET\nC: MAIL FROM:<a@x.example>\n"
+                             "C: RCPT TO:<b@y.example>\nC: DATA\n"),
+                "RSET"},
+       }) {
+    const std::string end =
+        *step.message == '\0' ? "S: 421 4.3.2 bye\n= closed after 421 4.3.2 bye"
+                              : absl::StrCat("S: 421 4.3.2 bye\n= sent: 421 4.3.2 bye at ",
+                                             step.message, "\n= closed: ended with 421 4.3.2 bye");
+    PlayAll({{step.name, end.c_str()}}, step.before);
+  }
+}
+
+TEST(Dialogue, TakesAnyReplyToQuit) {
+  for (const char* reply : {"S: 221 bye", "S: 250 bye", "S: 421 bye", "S: 354 go", "S: 500 what",
+                            "S: 221-so\nS: 221 long", "S: farewell", "! eof", "! timeout"}) {
+    const std::string end = absl::StrCat(reply, "\n= closed");
+    PlayAll({{reply, end.c_str()}},
+            "S: 220 mx\nC: EHLO me\nS: 250 mx\n= opened\n! quit\nC: QUIT\n");
+  }
+}
+
+// What RSET is answered is about the session: the message has not been offered yet.
+TEST(Dialogue, TakesNoReplyToRsetForTheMessages) {
+  const std::string before = absl::StrCat(
+      kOpen,
+      "S: 250 a\nC: RCPT TO:<b@y.example>\nS: 550 b\n= sent: 550 b at RCPT, usable\n! send\n"
+      "C: RSET\n");
+  PlayAll({{"another 2yz", "S: 200 ok\nC: MAIL FROM:<a@x.example>"}}, before);
+  for (const char* reply : {"221 bye", "354 go", "451 later", "500 what", "550 no"}) {
+    const std::string end = absl::StrCat(
+        "S: ", reply, "\n= sent: not transferred\n= closed: unexpected reply to RSET: ", reply);
+    PlayAll({{reply, end.c_str()}}, before);
+  }
+  PlayAll(
+      {{"garbage", "S: hello\n= sent: not transferred\n= closed: no SMTP reply to RSET: hello"}},
+      before);
+}
+
+// A reply of the wrong kind means that one side has lost count: nothing more is matched to it.
+TEST(Dialogue, EndsOnAReplyOfAnotherKind) {
+  struct Step {
+    const char* at;
+    std::string replies;  // Good ones, before it.
+    std::vector<const char*> wrong;
+    const char* result;
+  };
+  const char* const kSafe = "not transferred";
+  for (const Step& step : {
+           Step{"MAIL", "", {"354 go", "220 mx", "221 bye", "300 more"}, kSafe},
+           Step{"RCPT", "S: 250 a\n", {"354 go", "220 mx", "221 bye", "300 more"}, kSafe},
+           Step{"DATA",
+                "S: 250 a\nS: 250 b\n",
+                {"250 ok", "220 mx", "221 bye", "200 ok", "300 more"},
+                kSafe},
+           Step{"end of data",
+                "S: 250 a\nS: 250 b\nS: 354 c\nC: Subject: s\nC: \nC: t\nC: .\n",
+                {"354 go", "220 mx", "221 bye", "300 more"},
+                "in doubt"},
+       }) {
+    for (const char* wrong : step.wrong) {
+      const std::string end =
+          absl::StrCat(step.replies, "S: ", wrong, "\n= sent: ", step.result,
+                       "\n= closed: unexpected reply to ", step.at, ": ", wrong);
+      PlayAll({{step.at, end.c_str()}}, kPipelined);
+    }
+  }
+}
+
+// Bytes that were there before a command left are no answer to it, be they only half a line.
+TEST(Dialogue, MatchesNoReplyToALaterCommand) {
+  struct Case {
+    const char* name;
+    std::string before;
+    std::string said;  // At once.
+    const char* want;
+  };
+  const std::string data =
+      absl::StrCat(kOpen, "S: 250 a\nC: RCPT TO:<b@y.example>\nS: 250 b\nC: DATA\n");
+  for (const Case& c : {
+           Case{"EHLO", "", "220 mx\r\n250", "closed: a reply begun before EHLO"},
+           Case{"STARTTLS", "S: 220 mx\nC: EHLO me\n", "250-mx\r\n250 STARTTLS\r\n22",
+                "closed: a reply begun before STARTTLS"},
+           Case{"HELO", "S: 220 mx\nC: EHLO me\n", "500 what\r\n2",
+                "closed: a reply begun before EHLO"},
+           Case{"RCPT", kOpen, "250 a\r\n250-b\r\n", "closed: a reply begun before RCPT"},
+           Case{"the message", data, "354 c\r\n25", "closed: a reply begun before message"},
+           Case{"the message, after a group", kPipelined,
+                "250 a\r\n250 b\r\n354 c\r\n250-queued\r\n",
+                "closed: a reply begun before message"},
+       }) {
+    SCOPED_TRACE(c.name);
+    Player player({});
+    const std::vector<std::string> lines = absl::StrSplit(c.before, '\n', absl::SkipWhitespace());
+    player.Play(lines);
+    const std::string end = player.Say(c.said);
+    EXPECT_EQ(
+        end,
+        absl::StrCat(
+            "= ", c.before.find("! send") == std::string::npos ? "" : "sent: not transferred\n= ",
+            c.want));
+  }
+  Player idle({});
+  idle.Play({"S: 220 mx", ".", "S: 250 mx"});
+  EXPECT_EQ(idle.Say("42"), "");
+  EXPECT_EQ(idle.Play({"! send"}),
+            "! send\n= sent: not transferred\n= closed: a reply begun before MAIL");
+}
+
+// RFC 3030. The last byte of the chunk is what the final dot is to DATA.
+TEST(Dialogue, SendsOneLastChunkWhereBothSidesWish) {
+  Given wish;
+  wish.chunking = true;
+  wish.mail.message = "Subject: s\r\n\r\n.t\r\n";
+  const std::string open =
+      "S: 220 mx\nC: EHLO me\nS: 250-mx\nS: 250-CHUNKING\nS: 250 PIPELINING\n= opened\n! send\n"
+      "C: MAIL FROM:<a@x.example>\nC: RCPT TO:<b@y.example>\n";
+  const std::string again = "! send\nC: MAIL FROM:<a@x.example>\nC: RCPT TO:<b@y.example>";
+  const std::string reset = "! send\nC: RSET\nC: MAIL FROM:<a@x.example>\nC: RCPT TO:<b@y.example>";
+  const std::string chunk = "S: 250 a\nS: 250 b\nC: BDAT 18 LAST\nC: Subject: s\nC: \nC: .t\n";
+  const auto play = [&](const std::string& transcript) {
+    PlayAll({{"", transcript.c_str(), wish}}, open);
+  };
+  play(chunk + "S: 250 d\n= sent: 250 d at end of data, usable\n" + again);
+  play(chunk + "S: 554 d\n= sent: 554 d at end of data, usable\n" + reset);
+  play(chunk + "S: 421 d\n= sent: 421 d at end of data\n= closed: ended with 421 d");
+  play(chunk + "S: 354 d\n= sent: in doubt\n= closed: unexpected reply to end of data: 354 d");
+  play(chunk + "! eof\n= sent: in doubt\n= closed: connection closed");
+  play(chunk + "! timeout\n= sent: in doubt\n= closed: no reply in 5m");
+  play("! unwritten\n" + chunk + "! eof\n= sent: not transferred\n= closed: connection closed");
+  play("! unwritten\n" + chunk +
+       "S: 552 d\n= sent: 552 d at end of data\n= closed: ended with "
+       "552 d");
+  play("! unwritten\n" + chunk + "S: 250 d\n! written\n= sent: 250 d at end of data, usable");
+  play(
+      "S: 250 a\nS: 250 b\nS: 250 c\n= sent: not transferred\n= closed: a reply before end of "
+      "data: 250 c");
+  play("S: 250 a\nS: 550 b\n= sent: 550 b at RCPT, usable\n" + reset);
+  play("S: 451 a\nS: 503 b\n= sent: 451 a at MAIL, usable\n" + again);
+  play("S: 451 a\nS: 250 b\n= sent: 451 a at MAIL, usable\n" + reset);
+  PlayAll({{"one command at a time",
+            "S: 220 mx\nC: EHLO me\nS: 250-mx\nS: 250 CHUNKING\n= opened\n! send\n"
+            "C: MAIL FROM:<a@x.example>\nS: 250 a\nC: RCPT TO:<b@y.example>\nS: 250 b\n"
+            "C: BDAT 18 LAST\nC: Subject: s\nC: \nC: .t\nS: 250 d\n= sent: 250 d at end of data, "
+            "usable",
+            wish},
+           {"not offered",
+            "S: 220 mx\nC: EHLO me\nS: 250 mx\n= opened\n! send\nC: MAIL FROM:<a@x.example>\n"
+            "S: 250 a\nC: RCPT TO:<b@y.example>\nS: 250 b\nC: DATA",
+            wish},
+           {"not wished for",
+            "S: 220 mx\nC: EHLO me\nS: 250-mx\nS: 250 CHUNKING\n= opened\n! send\n"
+            "C: MAIL FROM:<a@x.example>\nS: 250 a\nC: RCPT TO:<b@y.example>\nS: 250 b\nC: DATA"}});
+}
+
+TEST(Dialogue, SendsNoMoreMessagesThanTheServerWants) {
+  const std::string open =
+      "S: 220 mx\nC: EHLO me\nS: 250-mx\nS: 250 LIMITS RCPTMAX=1 MAILMAX=2\n= opened\n";
+  const std::string refused = "! send\nC: MAIL FROM:<a@x.example>\nS: 451 a\n";
+  PlayAll({{"after two, refused or not",
+            "! send\nC: MAIL FROM:<a@x.example>\nS: 451 a\nC: QUIT\n= sent: 451 a at MAIL\n"
+            "S: 221 bye\n= closed"}},
+          absl::StrCat(open, refused, "= sent: 451 a at MAIL, usable\n"));
+  const Given bad{TlsPolicy::kOpportunistic, {"\n", "b@y", "S: s"}};
+  const std::string ours =
+      "! send\n= sent: 553 5.1.7 not sent: bad envelope sender: the address holds a control "
+      "character at MAIL, usable\n";
+  PlayAll({{"what we refuse ourselves is none of them", ours.c_str(), bad}},
+          absl::StrCat(open, ours, ours));
 }
 
 TEST(Dialogue, OffersOnlyWhatTheServerTakes) {

@@ -34,6 +34,12 @@ TEST(Capabilities, AreReadFromTheLinesAfterTheFirst) {
       {"SIZE twice",
        {"mx", "SIZE 500", "SIZE 9", "SIZE 0"},
        {.size = true, .max_message_bytes = 9}},
+      {"MAILMAX", {"mx", "LIMITS RCPTMAX=1 MAILMAX=20 RCPTDOMAINMAX=1"}, {.max_mails = 20}},
+      {"MAILMAX in any case, twice", {"mx", "limits mailmax=9 MailMax=7"}, {.max_mails = 7}},
+      {"MAILMAX without a number",
+       {"mx", "LIMITS MAILMAX MAILMAX= MAILMAX=0 MAILMAX=x XMAILMAX=1"},
+       none},
+      {"MAILMAX outside LIMITS", {"mx", "MAILMAX=1", "LIMITS"}, none},
       {"a keyword inside another", {"mx", "XPIPELINING", "PIPELININGX"}, none},
       {"empty lines", {"mx", "", "  "}, none},
   };
@@ -96,6 +102,24 @@ TEST(Data, StuffsDotsAndEndsLines) {
        }) {
     SCOPED_TRACE(c.name);
     EXPECT_EQ(Data(c.message), std::string(c.want));
+  }
+}
+
+TEST(Data, MakesOneChunkOfStrictLines) {
+  struct Case {
+    absl::string_view name, message, want;
+  };
+  for (const Case& c : {
+           Case{"plain", "a\r\nb\r\n", "BDAT 6 LAST\r\na\r\nb\r\n"},
+           Case{"no last line end", "a", "BDAT 3 LAST\r\na\r\n"},
+           Case{"nothing", "", "BDAT 0 LAST\r\n"},
+           Case{"dots as they are", ".\r\n..b\r\n", "BDAT 8 LAST\r\n.\r\n..b\r\n"},
+           Case{"bare LF, bare CR", "a\nb\rc", "BDAT 9 LAST\r\na\r\nb\r\nc\r\n"},
+       }) {
+    SCOPED_TRACE(c.name);
+    std::string out = "";
+    AppendLastChunk(c.message, &out);
+    EXPECT_EQ(out, std::string(c.want));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -32,7 +33,8 @@ std::string OutputOf(const fs::path& folder, const std::string& command) {
   return started ? shell.ReadLine() : "";
 }
 
-bool BindTo(int type, uint16_t* port) {
+// A socket at the port, 0 for any; -1 if it is taken.
+int BoundSocket(int type, uint16_t* port) {
   const int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
   sockaddr_in address = {};
   address.sin_family = AF_INET;
@@ -43,8 +45,15 @@ bool BindTo(int type, uint16_t* port) {
   const bool bound =
       fd >= 0 && bind(fd, generic, size) == 0 && getsockname(fd, generic, &size) == 0;
   *port = ntohs(address.sin_port);
+  if (bound) return fd;
   close(fd);
-  return bound;
+  return -1;
+}
+
+bool IsFree(int type, uint16_t* port) {
+  const int fd = BoundSocket(type, port);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
 }
 
 }  // namespace
@@ -73,7 +82,7 @@ std::string PrivateFolder::Read(const std::string& name) const {
 uint16_t FreeDnsPort() {
   for (int attempt = 0; attempt < 50; ++attempt) {
     uint16_t port = 0;
-    if (BindTo(SOCK_DGRAM, &port) && BindTo(SOCK_STREAM, &port)) return port;
+    if (IsFree(SOCK_DGRAM, &port) && IsFree(SOCK_STREAM, &port)) return port;
   }
   ADD_FAILURE() << "no port is free for both UDP and TCP";
   return 0;
@@ -102,7 +111,19 @@ NameServer::NameServer(const std::vector<std::pair<std::string, std::string>>& z
   ADD_FAILURE() << "cannot start " << NsdProgram() << "; get it with tests/support/fetch_nsd.sh";
 }
 
+NameServer::~NameServer() {
+  for (const int fd : held_) close(fd);
+}
+
+void NameServer::Stop() {
+  process_.reset();
+  for (const int type : {SOCK_DGRAM, SOCK_STREAM}) {
+    if (const int fd = BoundSocket(type, &port_); fd >= 0) held_.push_back(fd);
+  }
+}
+
 void NameServer::Start() {
+  for (const int fd : std::exchange(held_, {})) close(fd);
   process_ = std::make_unique<ChildProcess>();
   const std::string command =
       absl::StrCat("exec '", NsdProgram(), "' -d -c '", (folder_.path() / "nsd.conf").string(),

@@ -39,7 +39,9 @@ class NameServer {
 
   uint16_t port() const { return port_; }  // 0, and the test has failed, if it did not start.
   std::string address() const { return "127.0.0.1@" + std::to_string(port_); }
-  void Stop() { process_.reset(); }
+  ~NameServer();
+  // Nobody answers there any more; the port is held, or another test's server might take it.
+  void Stop();
   // On the same port, with the same zones.
   void Start();
 
@@ -47,6 +49,7 @@ class NameServer {
   PrivateFolder folder_;
   uint16_t port_ = 0;
   std::unique_ptr<ChildProcess> process_;
+  std::vector<int> held_;  // Sockets at the port, while it is stopped.
 };
 
 // `zone`'s text, signed with a new key (ECDSA P-256), and the DS record to trust it by. The texts
