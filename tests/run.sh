@@ -2,16 +2,19 @@
 # Installs, builds and runs every test. Works on a fresh Debian 12, as root or with sudo.
 #
 # Usage: tests/run.sh [release|debug|asan|tsan] [ctest arguments…]
+#        tests/run.sh fuzz [SECONDS | ci [NAME…]]
 #   release   all tests (default)
 #   asan      all tests under the address and undefined-behaviour sanitizers
 #   tsan      those without gRPC (its packaged library is not instrumented) under the thread sanitizer
+#   fuzz      looks for inputs that break a promise: tests/fuzz/run.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 preset=release
 case "${1:-}" in
   release|debug|asan|tsan) preset=$1; shift ;;
-  -h|--help) sed -n '2,8p' "$0" | cut -c3-; exit 0 ;;
+  fuzz) shift; cmd/setup.sh --tests; exec tests/fuzz/run.sh "$@" ;;
+  -h|--help) sed -n '2,9p' "$0" | cut -c3-; exit 0 ;;
 esac
 jobs=$(nproc)
 

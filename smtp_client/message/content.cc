@@ -66,6 +66,15 @@ bool IsFieldName(absl::string_view name) {
   });
 }
 
+// RFC 5322 §3.6, without those that the sender writes itself: of two, readers may show either.
+bool StandsOnce(absl::string_view name) {
+  for (const absl::string_view once :
+       {"subject", "reply-to", "sender", "in-reply-to", "references"}) {
+    if (absl::EqualsIgnoreCase(name, once)) return true;
+  }
+  return false;
+}
+
 // Fields of addresses: an encoded word may stand for a name in them and for nothing else.
 bool IsMailbox(absl::string_view name) {
   return absl::EqualsIgnoreCase(name, "reply-to") || absl::EqualsIgnoreCase(name, "sender");
@@ -99,6 +108,13 @@ std::string DateText(absl::Time date) {
 
 absl::Status Content::AddField(absl::string_view place, absl::string_view name,
                                absl::string_view value) {
+  const bool again = std::any_of(fields_.begin(), fields_.end(), [&](const Field& field) {
+    return absl::EqualsIgnoreCase(field.name, name);
+  });
+  if (again && StandsOnce(name)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(place, " is the second ", name, ", which may stand there once; remove one"));
+  }
   absl::StatusOr<Template> parsed = Template::Parse(value);
   RETURN_IF_ERROR(At(place, parsed.status()));
   fields_.push_back({std::string(name), *std::move(parsed)});

@@ -106,9 +106,11 @@ class Walk {
       return absl::InvalidArgumentError(
           absl::StrCat("it has parts more than ", kDeepest, " deep inside each other"));
     }
+    RETURN_IF_ERROR(CheckOnce(g_mime_object_get_header_list(part)));
     // Made good, it would begin a field of its own.
     const Text header(g_mime_object_get_headers(part, format_));
     if (HasBareCr(View(header.get()))) return StrayCr("a part whose header");
+    RETURN_IF_ERROR(CheckFieldLines(View(header.get())));
     // What is signed as a whole stays whole.
     if (GMIME_IS_MULTIPART(part) && !GMIME_IS_MULTIPART_SIGNED(part) &&
         !GMIME_IS_MULTIPART_ENCRYPTED(part)) {
@@ -134,6 +136,37 @@ class Walk {
     std::string text = StrictText(View(header.get()));
     RETURN_IF_ERROR(CheckSendable(text, "a part with a header", "encode it as RFC 2047 says"));
     return text;
+  }
+
+  // Of two that differ the parser complains; two that are the same are no message either.
+  static absl::Status CheckOnce(GMimeHeaderList* headers) {
+    std::vector<absl::string_view> seen;
+    for (int i = 0; i < g_mime_header_list_get_count(headers); ++i) {
+      const absl::string_view name =
+          View(g_mime_header_get_name(g_mime_header_list_get_header_at(headers, i)));
+      for (const absl::string_view other : seen) {
+        if (!absl::StartsWithIgnoreCase(name, "Content-") || !absl::EqualsIgnoreCase(name, other))
+          continue;
+        return absl::InvalidArgumentError(absl::StrCat(
+            "it has a part with two ", CleanText(name.substr(0, 80)), " fields; remove one"));
+      }
+      seen.push_back(name);
+    }
+    return absl::OkStatus();
+  }
+
+  // The parser takes more for a field than RFC 5322 §2.2 does: "Name : value", say.
+  static absl::Status CheckFieldLines(absl::string_view header) {
+    for (const absl::string_view line : absl::StrSplit(header, "\r\n", absl::SkipEmpty())) {
+      const absl::string_view name = line.substr(0, line.find_first_of(": \t"));
+      const bool fold = name.empty() && line.find_first_not_of(" \t") != absl::string_view::npos &&
+                        line[0] != ':';
+      if (fold || (!name.empty() && line.substr(name.size(), 1) == ":")) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat("it has a part with a header line that is no field (",
+                       CleanText(line.substr(0, 80)), "); write Name: value"));
+    }
+    return absl::OkStatus();
   }
 
   static absl::Status StrayCr(absl::string_view where) {

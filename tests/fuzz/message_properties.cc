@@ -36,8 +36,14 @@ absl::StatusOr<Fields> CheckWhole(const Content& content, const Values& values) 
   smtp::AppendData(message, &wire);
   RETURN_IF_ERROR(Expect(testing::Receive(wire) == message, "nothing is left to repair", message));
   ASSIGN_OR_RETURN(Fields fields, ReadFields(message, {"To", "Reply-To", "Sender"}));
-  for (const char* name : {"Date", "From", "To", "Message-ID", "MIME-Version", "Content-Type"}) {
+  for (const char* name : {"Date", "From", "To", "Message-ID", "MIME-Version"}) {
     RETURN_IF_ERROR(Expect(Count(fields, name) == 1, absl::StrCat(name, " stands there once"),
+                           message.substr(0, message.find("\r\n\r\n"))));
+  }
+  for (const char* name : {"Subject", "Reply-To", "Sender", "In-Reply-To", "References",
+                           "List-Unsubscribe", "Content-Type", "Content-Transfer-Encoding"}) {
+    RETURN_IF_ERROR(Expect(Count(fields, name) <= 1,
+                           absl::StrCat(name, " stands there once at most"),
                            message.substr(0, message.find("\r\n\r\n"))));
   }
   const size_t body = message.find("\r\n\r\n");

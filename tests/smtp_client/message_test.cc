@@ -271,6 +271,11 @@ TEST(Check, NamesFieldFaultAndPlace) {
          c.headers = {{"bcc", "a@b.example"}};
        },
        "headers[0] is bcc, which the sender writes itself; leave it out"},
+      {"a header twice that may stand there once",
+       [](Campaign& c) {
+         c.headers = {{"Reply-To", "a@b.example"}, {"X-A", "a"}, {"X-A", "b"}, {"reply-to", "c@d"}};
+       },
+       "headers[3] (reply-to) is the second reply-to, which may stand there once; remove one"},
       {"a family of ours",
        [](Campaign& c) {
          c.headers = {{"Resent-To", "a@b.example"}};

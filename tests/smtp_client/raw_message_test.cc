@@ -164,6 +164,11 @@ TEST(RawMessage, IsCheckedWhenItComes) {
            Case{"a stray CR in a part's header",
                 "Content-Type: multipart/mixed; boundary=a\n\n--a\nX-A: b\rX-B: c\n\nb\n--a--\n",
                 "it has a part whose header holds a CR that ends no line; remove it"},
+           Case{
+               "two subjects", "Subject: a\nsubject: a\n\nb\n",
+               "raw_message: its subject field, is the second subject, which may stand there once"},
+           Case{"two types", "Content-Type: text/html\nContent-type: text/html\n\nb\n",
+                "it has a part with two Content-type fields; remove one"},
            Case{"no fields", "\xFF\xFE\x01\n\xFF\n", "raw_message"},
        }) {
     SCOPED_TRACE(c.name);
