@@ -375,6 +375,7 @@ absl::StatusOr<Settings> LoadSettings(const std::string& file,
   if (config.has_seed()) settings.options.seed = config.seed();
   RETURN_IF_ERROR(ReadResolver(config.resolver(), reader.Below("resolver"), folder, &settings));
   RETURN_IF_ERROR(ReadDestinations(config, reader, &settings));
+  settings.chunking = config.smtp().chunking();
   settings.reflection = config.reflection();
   return settings;
 }

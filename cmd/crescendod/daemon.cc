@@ -174,6 +174,7 @@ absl::Status Daemon::Start() {
   ASSIGN_OR_RETURN(store_, store::SqliteStore::Open(file.string(), settings_.store));
   smtp::SmtpTransportOptions transport;
   transport.deadlines = settings_.deadlines;
+  transport.chunking = settings_.chunking;
   transport.destinations = settings_.destinations;
   transport.max_connections = settings_.options.max_connections;
   ASSIGN_OR_RETURN(transport_, smtp::SmtpTransport::Create(transport));

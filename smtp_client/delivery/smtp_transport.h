@@ -25,8 +25,8 @@ struct SmtpTransportOptions {
   int max_connections = 1000;      // Sockets held (L11). Range: [1, 1000000].
   size_t transcripts = 1000;       // Deliveries whose dialogue is kept.
   size_t transcript_bytes = 4096;  // Of each.
-  // BDAT where it is offered, instead of DATA (RFC 3030). It costs as many round trips and as much
-  // time, and a middlebox that lets the offer through but not the command turns it into a bounce.
+  // BDAT where it is offered, instead of DATA (RFC 3030). It saves no round trip, and a middlebox
+  // that lets the offer through but not the command turns it into a bounce.
   bool chunking = false;
   std::string ca_file;            // For TlsPolicy::kVerified. "": the system's.
   DestinationGuard destinations;  // Hosts that are not `trusted` must pass it.

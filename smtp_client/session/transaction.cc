@@ -69,9 +69,17 @@ std::optional<Reply> Transaction::Refusal() const {
   if (const absl::Status to = CheckAddress(mail_.to); !to.ok()) {
     return OwnReply(501, {5, 1, 3}, SmtpStage::kRcpt, to.message());
   }
-  if (!offered_.smtp_utf8 && !(IsAscii(mail_.from) && IsAscii(mail_.to))) {
+  if (!offered_.smtp_utf8 && !IsAscii(mail_.from)) {
+    return OwnReply(553, {5, 6, 7}, SmtpStage::kMail,
+                    "the envelope sender is not ASCII and the server does not offer SMTPUTF8");
+  }
+  if (!offered_.smtp_utf8 && !IsAscii(mail_.to)) {
     return OwnReply(553, {5, 6, 7}, SmtpStage::kRcpt,
                     "the address is not ASCII and the server does not offer SMTPUTF8");
+  }
+  if (!offered_.smtp_utf8 && HeaderIsEightBit(mail_.message)) {
+    return OwnReply(554, {5, 6, 7}, SmtpStage::kMail,
+                    "the message's header is not ASCII and the server does not offer SMTPUTF8");
   }
   if (!offered_.eight_bit_mime && !IsAscii(mail_.message)) {
     return OwnReply(554, {5, 6, 3}, SmtpStage::kMail,

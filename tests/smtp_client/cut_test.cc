@@ -69,7 +69,7 @@ class CutSweep : public ::testing::TestWithParam<Sweep> {
   // Sockets of both ends are in this process.
   static constexpr size_t kAtOnce = 400;
   // More sessions than these do not talk at one time, so that none is late by our own doing.
-  static constexpr int kTalking = 64;
+  static constexpr int kTalking = 32;
 
   static smtp::SmtpTransportOptions Options(Way way) {
     rlimit files;
@@ -83,15 +83,23 @@ class CutSweep : public ::testing::TestWithParam<Sweep> {
     smtp::Deadlines& d = options.deadlines;
     for (absl::Duration* limit : {&d.banner, &d.ehlo, &d.start_tls, &d.handshake, &d.mail, &d.rcpt,
                                   &d.data, &d.data_block, &d.final_dot, &d.rset, &d.quit}) {
-      *limit = absl::Seconds(1);
+      *limit = absl::Seconds(2);
     }
     return options;
   }
 
   CutSweep()
       : certificate_(MakeCertificate("mx.test")),
-        server_(GetParam().tls == TlsPolicy::kNever ? nullptr : &certificate_, GetParam().keywords),
-        smtp_(Options(GetParam().way)) {}
+        smtp_(Options(GetParam().way)),
+        server_(GetParam().tls == TlsPolicy::kNever ? nullptr : &certificate_, GetParam().keywords,
+                [this] { smtp_.Post(Wake()); }) {}
+
+  // Not of any connection: a session has been cut, so another may begin.
+  static TransportEvent Wake() {
+    TransportEvent event;
+    event.connection = ConnectionId(-1);
+    return event;
+  }
 
   void Open(int session, const SmtpCut& cut) {
     server_.Expect(session, cut);
@@ -105,6 +113,7 @@ class CutSweep : public ::testing::TestWithParam<Sweep> {
   // Carries one event on. False if none came.
   bool Step() {
     const TransportEvent event = smtp_.Next();
+    if (event.connection == Wake().connection) return true;
     const int session = static_cast<int>(event.connection.value());
     if (told_.find(session) == told_.end()) return false;
     Told& told = told_[session];
@@ -140,8 +149,8 @@ class CutSweep : public ::testing::TestWithParam<Sweep> {
   }
 
   const TestCertificate certificate_;
-  SmtpCutServer server_;
   SmtpHarness smtp_;
+  SmtpCutServer server_;
   std::map<int, Told> told_;
   std::set<int> open_;
 };

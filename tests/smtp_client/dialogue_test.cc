@@ -582,7 +582,17 @@ TEST(Dialogue, OffersOnlyWhatTheServerTakes) {
            {"8-bit address",
             "= sent: 553 5.6.7 not sent: the address is not ASCII and the server does not offer "
             "SMTPUTF8 at RCPT, usable",
-            with("a@x", "\xC3\xA9@y", "S: s\r\n\r\ne")}},
+            with("a@x", "\xC3\xA9@y", "S: s\r\n\r\ne")},
+           {"a domain as A-labels", "C: MAIL FROM:<a@xn--bcher-kva.example>",
+            with("a@xn--bcher-kva.example", "b@y", "S: s\r\n\r\ne")},
+           {"8-bit sender",
+            "= sent: 553 5.6.7 not sent: the envelope sender is not ASCII and the server does not "
+            "offer SMTPUTF8 at MAIL, usable",
+            with("\xC3\xA9@x", "b@y", "S: s\r\n\r\ne")},
+           {"8-bit header",
+            "= sent: 554 5.6.7 not sent: the message's header is not ASCII and the server does not "
+            "offer SMTPUTF8 at MAIL, usable",
+            with("a@x", "b@y", "S: \xC3\xA9\r\n\r\ne")}},
           open("8BITMIME"));
   PlayAll(
       {{"8-bit address", "C: MAIL FROM:<a@x> SMTPUTF8", with("a@x", "\xC3\xA9@y", "S: s\r\n\r\ne")},

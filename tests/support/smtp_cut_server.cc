@@ -184,6 +184,7 @@ class SmtpCutServer::Session : public std::enable_shared_from_this<Session> {
   void Cut() {
     cut_done_ = true;
     Note([](SmtpCutSession& seen) { seen.cut = true; });
+    server_.on_cut_();
     asio::error_code ignored;
     if (cut_.way == SmtpCut::Way::kReset) {
       socket_.set_option(asio::socket_base::linger(true, 0), ignored);
@@ -222,8 +223,10 @@ class SmtpCutServer::Session : public std::enable_shared_from_this<Session> {
   bool quit_ = false;
 };
 
-SmtpCutServer::SmtpCutServer(const TestCertificate* certificate, std::vector<std::string> keywords)
+SmtpCutServer::SmtpCutServer(const TestCertificate* certificate, std::vector<std::string> keywords,
+                             std::function<void()> on_cut)
     : keywords_(std::move(keywords)),
+      on_cut_(std::move(on_cut)),
       chunking_(std::count(keywords_.begin(), keywords_.end(), "CHUNKING") > 0),
       tls_(asio::ssl::context::tls_server),
       offers_tls_(certificate != nullptr),

@@ -1,7 +1,7 @@
 // smtp_cut_server.h: a correct SMTP server that ends each session after a given number of raw
 // bytes.
 //
-//   SmtpCutServer server(/*certificate=*/nullptr, {"PIPELINING"});
+//   SmtpCutServer server(/*certificate=*/nullptr, {"PIPELINING"}, [] {});
 //   server.Expect(7, {SmtpCut::Way::kReset, SmtpCut::Side::kServer, 100});
 //   … connect from SmtpCutServer::SourceOf(7) …
 //   server.Seen(7).messages[0].dot_read
@@ -12,6 +12,7 @@
 // Threads  plays on a thread of its own; all methods are safe from any.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -53,7 +54,9 @@ struct SmtpCutSession {
 
 class SmtpCutServer {
  public:
-  SmtpCutServer(const TestCertificate* certificate, std::vector<std::string> keywords);
+  // `on_cut` is called from its thread after each cut.
+  SmtpCutServer(const TestCertificate* certificate, std::vector<std::string> keywords,
+                std::function<void()> on_cut);
   ~SmtpCutServer();
 
   uint16_t port() const { return port_; }
@@ -68,6 +71,7 @@ class SmtpCutServer {
   void Accept();
 
   const std::vector<std::string> keywords_;
+  const std::function<void()> on_cut_;
   const bool chunking_;  // Then messages come by BDAT.
   asio::io_context io_;
   asio::ssl::context tls_;

@@ -27,11 +27,13 @@ SmtpHarness::SmtpHarness(smtp::SmtpTransportOptions options) {
   auto transport = smtp::SmtpTransport::Create(std::move(options));
   CRESCENDO_CHECK(transport.ok());
   transport_ = *std::move(transport);
-  transport_->SetListener([this](TransportEvent event) {
-    base::MutexLock lock(&mu_);
-    events_.push_back(std::move(event));
-    arrived_.NotifyAll();
-  });
+  transport_->SetListener([this](TransportEvent event) { Post(std::move(event)); });
+}
+
+void SmtpHarness::Post(TransportEvent event) {
+  base::MutexLock lock(&mu_);
+  events_.push_back(std::move(event));
+  arrived_.NotifyAll();
 }
 
 ports::OpenConnection SmtpHarness::OpenTo(uint16_t port, int64_t id, TlsPolicy tls) const {

@@ -25,6 +25,9 @@ class SmtpHarness {
   // The next event. Fails the test and gives an event without a connection if none comes.
   ports::TransportEvent Next() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Puts an event of the test's own among them, from any thread.
+  void Post(ports::TransportEvent event) ABSL_LOCKS_EXCLUDED(mu_);
+
   smtp::SmtpTransport& transport() { return *transport_; }
 
  private:
