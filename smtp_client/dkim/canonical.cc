@@ -36,8 +36,9 @@ size_t PlainPrefix(absl::string_view line) {
 }
 
 // No tab, no blank before another or before a line end, no CR or LF alone. Every body passes here
-// whole, so it is made for wide vectors, too, where the processor has them.
-#if defined(__x86_64__)
+// whole, so it is made for wide vectors, too, where the processor has them. (The choice is made before
+// the thread sanitizer has started, which would watch it.)
+#if defined(__x86_64__) && !__has_feature(thread_sanitizer)
 __attribute__((target_clones("avx2", "default")))
 #endif
 bool IsPlainAcrossLines(absl::string_view text) {
