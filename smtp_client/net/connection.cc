@@ -208,7 +208,18 @@ asio::awaitable<void> Connection::Read() {
                                              redirect_error(use_awaitable, error));
   }
   if (bytes > 0) dialogue_->Receive(absl::string_view(inbox_.data(), bytes));
-  if (error) dialogue_->Ended(Lost(dialogue_->wait(), error));
+  if (error) End(Lost(dialogue_->wait(), error));
+}
+
+void Connection::End(std::string detail) {
+  if (!writing_ || write_failed_ || dialogue_->wait() != Wait::kDataBlock) {
+    return dialogue_->Ended(detail);
+  }
+  // The last of the message may have left, and the news of that may be behind this one (L4).
+  if (ending_) return;
+  ending_ = std::move(detail);
+  asio::error_code ignored;
+  socket_.cancel(ignored);
 }
 
 void Connection::Pump() {
@@ -241,8 +252,16 @@ void Connection::OnWritten(const asio::error_code& error, size_t bytes) {
   if (dialogue_->wait() == Wait::kNothing) return;
   // What the server said before it stopped taking our bytes may still be on its way to the reader,
   // who will also see the end. writing_ stays set, for nothing more can be written.
-  if (error) return SetDeadline(deadlines_.quit);
+  if (error && !ending_) {
+    write_failed_ = true;
+    return SetDeadline(deadlines_.quit);
+  }
   written_ += bytes;
+  if (ending_) {
+    if (written_ == outbox_.size()) dialogue_->Written();
+    dialogue_->Ended(*ending_);
+    return Pump();
+  }
   if (written_ < outbox_.size()) {
     SetDeadline(deadlines_.For(dialogue_->wait()));
     return WriteSome();
@@ -298,7 +317,7 @@ void Connection::OnWatch() {
     return;
   }
   const bool whole = deadline_ == transaction_deadline_;
-  dialogue_->Ended(TimedOut(wait, whole ? deadlines_.transaction : deadlines_.For(wait), whole));
+  End(TimedOut(wait, whole ? deadlines_.transaction : deadlines_.For(wait), whole));
   Pump();
 }
 

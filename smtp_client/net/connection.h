@@ -9,6 +9,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <asio/awaitable.hpp>
@@ -63,6 +64,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Pump();
   void WriteSome();
   void OnWritten(const asio::error_code& error, size_t bytes);
+  // Tells the dialogue that it is over; first, if a message is being written, what became of that.
+  void End(std::string detail);
   void Close();
 
   // Moves the deadline if the dialogue has come to another step.
@@ -84,6 +87,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string outbox_;  // Being written.
   size_t written_ = 0;  // Of outbox_.
   bool writing_ = false;
+  bool write_failed_ = false;
+  std::optional<std::string> ending_;  // Why, until the write under way has ended.
 
   asio::steady_timer watchdog_;
   TimePoint deadline_ = TimePoint::max();
