@@ -72,9 +72,10 @@ absl::Status CheckField(absl::string_view line, const std::vector<std::string>& 
     RETURN_IF_ERROR(Expect(good, "a header line is Name: value", line));
     fields->emplace_back(name, line.substr(colon + 1));
   }
-  return Expect(smtp::IsAscii(line) ||
-                    std::count(eight_bit.begin(), eight_bit.end(), fields->back().first) > 0,
-                "a header is ASCII", line);
+  const bool may = std::any_of(eight_bit.begin(), eight_bit.end(), [&](const std::string& name) {
+    return absl::EqualsIgnoreCase(name, fields->back().first);
+  });
+  return Expect(smtp::IsAscii(line) || may, "a header is ASCII", line);
 }
 
 }  // namespace

@@ -131,7 +131,11 @@ absl::Status CheckData(absl::string_view input) {
     RETURN_IF_ERROR(
         Expect(!testing::EndsEarly(sent, end), "no end of data inside the message", sent));
   }
-  return absl::OkStatus();
+  std::string chunk;
+  smtp::AppendLastChunk(input, &chunk);
+  const std::string want = testing::Repaired(input);
+  return Expect(chunk == absl::StrCat("BDAT ", want.size(), " LAST\r\n", want),
+                "one chunk, of the length that it says", chunk);
 }
 
 }  // namespace crescendo::fuzz
