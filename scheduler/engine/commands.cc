@@ -541,7 +541,8 @@ void Engine::Impl::PostNextImport() {
   std::optional<PendingImport> next;
   {
     base::MutexLock lock(&mu_);
-    if (imports_.empty()) {
+    // Once it stops, what waits is answered by Stop: a list of millions must not keep it.
+    if (imports_.empty() || stopping_) {
       --chunks_;
       return;
     }

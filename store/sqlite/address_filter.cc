@@ -10,8 +10,8 @@ constexpr size_t kMostRoom = 1 << 22;
 constexpr size_t kPerBlock = 42;  // 12 bits each.
 constexpr int kProbes = 6;        // 9 bits of the hash each: a bit of 512.
 
+// By the high half of the hash; the probes are bits of a product of all of it.
 size_t BlockOf(uint64_t hash, size_t blocks) {
-  // The probes use the low 54 bits.
   return static_cast<size_t>(((hash >> 32) * static_cast<uint64_t>(blocks)) >> 32);
 }
 

@@ -133,7 +133,8 @@ absl::Status AddressIndex::Remove(absl::string_view address, int64_t delivery) {
       newest_.erase(it);
     }
   }
-  std::erase(filing_, entry);
+  const auto at = std::lower_bound(filing_.begin(), filing_.end(), entry, std::greater<>());
+  if (at != filing_.end() && *at == entry) filing_.erase(at);
   return remove_.Run(entry.first, delivery);
 }
 

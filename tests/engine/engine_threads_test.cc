@@ -56,6 +56,38 @@ TEST(EngineThreads, ManyCallersAtOnceAreEachAnsweredOnce) {
   EXPECT_EQ(rig.store.CountDeliveries(CampaignId("spring"))->total(), 80);
 }
 
+TEST(EngineThreads, AStopDoesNotWaitForTheImportsThatWaitForRoom) {
+  Rig rig(Threads::kOwn);
+  ASSERT_TRUE(rig.Start().ok());
+  rig.MakePool();
+  rig.MakeCampaign("spring", {});
+  rig.store.Hold(true);
+  std::atomic<int> stored = 0, gone = 0;
+  int chunks = 0;
+  const auto import = [&] {
+    ports::AppendRecipients append;
+    append.campaign = CampaignId("spring");
+    append.import = ImportId("big");
+    append.chunk = ++chunks;
+    append.now = rig.clock.Now().wall;
+    append.rows.push_back({absl::StrCat("u", chunks, "@gmail.test"), 0.5, {}});
+    return rig.engine().Import(std::move(append), [&](const auto& answer) {
+      stored += answer.ok();
+      gone += absl::IsUnavailable(answer.status());
+    });
+  };
+  const int most = core::Options().max_queued_chunks;
+  for (int i = 0; i < most; ++i) EXPECT_TRUE(import());
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(import());
+  std::thread stop([&] { rig.engine().Stop(absl::ZeroDuration()); });
+  // It has begun once a new one is refused; those asked until then wait too, or are too many.
+  while (gone == 0) import();
+  rig.store.Hold(false);
+  stop.join();
+  EXPECT_EQ(stored, most);
+  EXPECT_GE(gone, 4) << "those that waited, and the new one";
+}
+
 TEST(EngineThreads, AChangeIsNotInForceBeforeItIsOnDisk) {
   Rig rig(Threads::kOwn);
   ASSERT_TRUE(rig.Start().ok());
