@@ -69,11 +69,11 @@ def smtp_sink(sink, port):
         yield process
 
 
-def smtp_source(sink, port, messages, size, sessions):
-    """Seconds that smtp-source takes, many messages a connection, no pipelining."""
+def smtp_source(sink, port, messages, size, sessions, reuse=True):
+    """Seconds that smtp-source takes, without pipelining. `reuse`: many messages a connection."""
     start = time.monotonic()
     subprocess.run(
-        [f"{sink}/usr/sbin/smtp-source", "-d", "-s", str(sessions), "-l", str(size), "-m",
+        [f"{sink}/usr/sbin/smtp-source", *(["-d"] if reuse else []), "-s", str(sessions), "-l", str(size), "-m",
          str(messages), "-f", "news@sender.example", "-t", "user@domain0.example",
          f"127.0.0.1:{port}"],
         check=True, env=postfix_environment(sink))
