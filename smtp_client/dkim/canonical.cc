@@ -36,8 +36,8 @@ size_t PlainPrefix(absl::string_view line) {
 }
 
 // No tab, no blank before another or before a line end, no CR or LF alone. Every body passes here
-// whole, so it is made for wide vectors, too, where the processor has them. (The choice is made before
-// the thread sanitizer has started, which would watch it.)
+// whole, so it is made for wide vectors, too, where the processor has them. (The choice is made
+// before the thread sanitizer has started, which would watch it.)
 #if defined(__x86_64__) && !__has_feature(thread_sanitizer)
 __attribute__((target_clones("avx2", "default")))
 #endif
@@ -87,15 +87,20 @@ void AppendRelaxedField(absl::string_view field, std::string* out) {
   *to++ = ':';
   const char* const value = to;
   bool space = false;
-  for (const char c : field.substr(std::min(colon + 1, field.size()))) {
-    if (c == '\r' || c == '\n') continue;  // A fold; the blank behind it stays.
-    if (IsBlank(c)) {
-      space = true;
+  absl::string_view rest = field.substr(std::min(colon + 1, field.size()));
+  while (!rest.empty()) {
+    const char c = rest.front();
+    if (IsBlank(c) || c == '\r' || c == '\n') {  // Of a fold the blank behind it stays.
+      space |= IsBlank(c);
+      rest.remove_prefix(1);
       continue;
     }
+    const absl::string_view line = rest.substr(0, rest.find('\r'));
+    const absl::string_view plain = line.substr(0, PlainPrefix(line.substr(0, line.find('\n'))));
     if (space && to != value) *to++ = ' ';
     space = false;
-    *to++ = c;
+    to = std::copy(plain.begin(), plain.end(), to);
+    rest.remove_prefix(plain.size());
   }
   *to++ = '\r';
   *to++ = '\n';

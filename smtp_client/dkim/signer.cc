@@ -1,6 +1,7 @@
 #include "smtp_client/dkim/signer.h"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -31,6 +32,7 @@ struct Field {
 // Splits off the header; what is left of `*message` is the body.
 std::vector<Field> TakeHeader(absl::string_view* message) {
   std::vector<Field> fields;
+  fields.reserve(32);
   size_t at = 0;
   while (at < message->size() && message->substr(at, 2) != "\r\n") {
     size_t end = at;
@@ -100,14 +102,13 @@ std::string Signer::Sign(absl::string_view domain, absl::string_view message, ab
 
   const std::vector<Field> fields = TakeHeader(&message);
   std::vector<absl::string_view> names;
-  std::string data;
-  data.reserve(2048);
+  header_.clear();
   names.reserve(32);
   for (const absl::string_view name : kAlwaysSigned) {
-    SignField(fields, name, /*always=*/true, &names, &data);
+    SignField(fields, name, /*always=*/true, &names, &header_);
   }
   for (const absl::string_view name : kSignedIfThere) {
-    SignField(fields, name, /*always=*/false, &names, &data);
+    SignField(fields, name, /*always=*/false, &names, &header_);
   }
 
   contexts_.Begin();
@@ -115,7 +116,9 @@ std::string Signer::Sign(absl::string_view domain, absl::string_view message, ab
   RelaxedBody body;
   body.Update(message, add);
   body.Finish(add);
-  const std::string body_hash = absl::Base64Escape(contexts_.Digest());
+  const std::array<unsigned char, 32> digest = contexts_.Digest();
+  const std::string body_hash = absl::Base64Escape(
+      absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
 
   std::string out;
   for (const auto& key : keys) {
@@ -129,14 +132,13 @@ std::string Signer::Sign(absl::string_view domain, absl::string_view message, ab
     field += "\r\n h=";
     AppendNames(names, &field);
     absl::StrAppend(&field, ";\r\n bh=", body_hash, ";\r\n b=");
-    std::string own;
-    AppendRelaxedField(field, &own);
-    own.resize(own.size() - 2);  // §3.7: itself without the CRLF.
+    own_.clear();
+    AppendRelaxedField(field, &own_);
+    own_.resize(own_.size() - 2);  // §3.7: itself without the CRLF.
     contexts_.Begin();
-    contexts_.Add(data);
-    contexts_.Add(own);
-    const std::string signature = contexts_.Sign(*key, contexts_.Digest());
-    AppendFolded(absl::Base64Escape(signature), 5, &field);
+    contexts_.Add(header_);
+    contexts_.Add(own_);
+    AppendFolded(absl::Base64Escape(contexts_.Sign(*key)), 5, &field);
     absl::StrAppend(&out, field, "\r\n");
   }
   return out;

@@ -31,6 +31,9 @@ class Signer {
   const Keyring* const keyring_;
   std::shared_ptr<const KeyTable> table_;
   SigningContexts contexts_;
+  // Their memory is used again.
+  std::string header_;  // What is signed of it, in relaxed form.
+  std::string own_;     // The DKIM-Signature field, in relaxed form.
 };
 
 }  // namespace crescendo::smtp::dkim

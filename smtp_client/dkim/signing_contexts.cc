@@ -8,20 +8,13 @@
 namespace crescendo::smtp::dkim {
 namespace {
 
-constexpr size_t kDigest = 32;
 constexpr size_t kStaged = 2048;
-constexpr size_t kLongestSignature = 512;  // RSA of 4096 bits.
 
 const EVP_MD* Sha256() {
   // Looked up by name once; an implicit look-up costs more than hashing a header.
   static const EVP_MD* const kSha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   CRESCENDO_CHECK(kSha256 != nullptr);
   return kSha256;
-}
-
-unsigned char* Bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
-const unsigned char* Bytes(absl::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
 }
 
 }  // namespace
@@ -59,26 +52,25 @@ void SigningContexts::Add(absl::string_view text) {
   }
 }
 
-std::string SigningContexts::Digest() {
+std::array<unsigned char, 32> SigningContexts::Digest() {
   Flush();
-  std::string digest(kDigest, '\0');
-  CRESCENDO_CHECK(EVP_DigestFinal_ex(hash_, Bytes(digest), nullptr) == 1);
+  std::array<unsigned char, 32> digest;
+  CRESCENDO_CHECK(EVP_DigestFinal_ex(hash_, digest.data(), nullptr) == 1);
   return digest;
 }
 
-std::string SigningContexts::Sign(const Key& key, absl::string_view digest) {
-  std::string signature(kLongestSignature, '\0');
-  size_t length = signature.size();
+absl::string_view SigningContexts::Sign(const Key& key) {
+  const std::array<unsigned char, 32> digest = Digest();
+  size_t length = signature_.size();
   if (key.algorithm() == Algorithm::kRsaSha256) {
     CRESCENDO_CHECK(
-        EVP_PKEY_sign(Rsa(key), Bytes(signature), &length, Bytes(digest), digest.size()) == 1);
+        EVP_PKEY_sign(Rsa(key), signature_.data(), &length, digest.data(), digest.size()) == 1);
   } else {
     // RFC 8463 §3: Ed25519 signs the SHA-256 of the data, as if that were the data.
-    CRESCENDO_CHECK(
-        EVP_DigestSign(Ed25519(key), Bytes(signature), &length, Bytes(digest), digest.size()) == 1);
+    CRESCENDO_CHECK(EVP_DigestSign(Ed25519(key), signature_.data(), &length, digest.data(),
+                                   digest.size()) == 1);
   }
-  signature.resize(length);
-  return signature;
+  return {reinterpret_cast<const char*>(signature_.data()), length};
 }
 
 EVP_MD_CTX* SigningContexts::Ed25519(const Key& key) {

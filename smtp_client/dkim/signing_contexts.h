@@ -3,6 +3,7 @@
 // Threads  one at a time.
 #pragma once
 
+#include <array>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
@@ -24,10 +25,11 @@ class SigningContexts {
   // SHA-256 of all that is added between Begin and Digest.
   void Begin();
   void Add(absl::string_view text);
-  std::string Digest();
+  std::array<unsigned char, 32> Digest();
 
-  // The signature over what has the digest `digest`. `key` must not end before Forget().
-  std::string Sign(const Key& key, absl::string_view digest);
+  // The signature over what was added since Begin; valid until the next. `key` must not end before
+  // Forget().
+  absl::string_view Sign(const Key& key);
   void Forget();
 
  private:
@@ -37,6 +39,7 @@ class SigningContexts {
 
   evp_md_ctx_st* const hash_;
   std::string staged_;
+  std::array<unsigned char, 512> signature_;  // As long as that of RSA of 4096 bits.
   absl::flat_hash_map<const Key*, evp_pkey_ctx_st*> rsa_;
   absl::flat_hash_map<const Key*, evp_md_ctx_st*> ed25519_;
 };

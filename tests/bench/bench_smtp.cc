@@ -3,8 +3,8 @@
 //   bench_smtp PORT CONNECTIONS MESSAGES BYTES one|many plain|starttls
 //
 // "one": a new connection for each message. "many": all of a connection's messages over it. A
-// message of BYTES, in lines of 70, is copied for each delivery, as the composer would hand it over.
-// Prints one JSON object; processor time is that of this process, all threads.
+// message of BYTES, in lines of 70, is copied for each delivery, as the composer would hand it
+// over. Prints one JSON object; processor time is that of this process, all threads.
 #include <sys/resource.h>
 
 #include <cstdio>

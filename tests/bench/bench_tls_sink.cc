@@ -90,8 +90,8 @@ asio::awaitable<bool> Talk(Stream* stream, std::string greeting) {
       if (error || start_tls) co_return !error;
       outbox.clear();
     }
-    const size_t bytes = co_await stream->async_read_some(asio::buffer(inbox),
-                                                          redirect_error(use_awaitable, error));
+    const size_t bytes =
+        co_await stream->async_read_some(asio::buffer(inbox), redirect_error(use_awaitable, error));
     if (error) co_return false;
     start_tls = session.Take(absl::string_view(inbox.data(), bytes), &outbox);
   }
