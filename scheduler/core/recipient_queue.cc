@@ -18,9 +18,12 @@ void RecipientQueue::Add(CampaignKey campaign, const Candidate& candidate) {
 void RecipientQueue::AddLater(absl::Time not_before, CampaignKey campaign,
                               const Candidate& candidate) {
   if (waiting_[campaign].emplace(not_before, candidate).second) ++waiting_count_;
+  next_ripe_ = std::min(next_ripe_, not_before);
 }
 
 bool RecipientQueue::Ripen(absl::Time now) {
+  if (now < next_ripe_) return false;
+  next_ripe_ = absl::InfiniteFuture();
   bool any = false;
   for (auto& [campaign, later] : waiting_) {
     while (!later.empty() && later.begin()->first <= now) {
@@ -29,16 +32,9 @@ bool RecipientQueue::Ripen(absl::Time now) {
       --waiting_count_;
       any = true;
     }
+    if (!later.empty()) next_ripe_ = std::min(next_ripe_, later.begin()->first);
   }
   return any;
-}
-
-absl::Time RecipientQueue::NextRipe() const {
-  absl::Time next = absl::InfiniteFuture();
-  for (const auto& [campaign, later] : waiting_) {
-    if (!later.empty()) next = std::min(next, later.begin()->first);
-  }
-  return next;
 }
 
 std::optional<RecipientQueue::Ranked> RecipientQueue::Best(
@@ -103,6 +99,10 @@ void RecipientQueue::Drop(CampaignKey campaign) {
   if (const auto found = waiting_.find(campaign); found != waiting_.end()) {
     waiting_count_ -= static_cast<int64_t>(found->second.size());
     waiting_.erase(found);
+    next_ripe_ = absl::InfiniteFuture();
+    for (const auto& [other, later] : waiting_) {
+      if (!later.empty()) next_ripe_ = std::min(next_ripe_, later.begin()->first);
+    }
   }
 }
 
@@ -116,11 +116,48 @@ void RecipientQueue::Clear(absl::FunctionRef<void(absl::Time, const Ranked&)> ea
   ready_.clear();
   waiting_.clear();
   ready_count_ = waiting_count_ = 0;
+  next_ripe_ = absl::InfiniteFuture();
 }
 
 int64_t RecipientQueue::ready(CampaignKey campaign) const {
   const auto found = ready_.find(campaign);
   return found == ready_.end() ? 0 : static_cast<int64_t>(found->second.size());
+}
+
+std::vector<RecipientQueue::Count> RecipientQueue::Counts() const {
+  absl::btree_map<CampaignKey, Count> counts;
+  for (const auto& [campaign, candidates] : ready_) {
+    if (!candidates.empty()) counts[campaign].ready = static_cast<int64_t>(candidates.size());
+  }
+  for (const auto& [campaign, later] : waiting_) {
+    if (later.empty()) continue;
+    Count& count = counts[campaign];
+    count.waiting = static_cast<int64_t>(later.size());
+    count.first_retry = later.begin()->first;
+    count.last_retry = later.rbegin()->first;
+  }
+  std::vector<Count> all;
+  for (auto& [campaign, count] : counts) {
+    count.campaign = campaign;
+    all.push_back(count);
+  }
+  return all;
+}
+
+bool RecipientQueue::Sample(CampaignKey campaign, int64_t stride, int64_t limit, Sampling* sampling,
+                            std::vector<Candidate>* sample) const {
+  const auto found = ready_.find(campaign);
+  if (found == ready_.end()) return true;
+  const absl::btree_set<Candidate>& candidates = found->second;
+  auto at =
+      sampling->last.has_value() ? candidates.upper_bound(*sampling->last) : candidates.begin();
+  for (; at != candidates.end() && limit > 0; ++at, --limit) {
+    sampling->last = *at;
+    if (sampling->skip-- > 0) continue;
+    sample->push_back(*at);
+    sampling->skip = stride - 1;
+  }
+  return at == candidates.end();
 }
 
 }  // namespace crescendo::core

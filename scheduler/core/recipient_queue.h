@@ -11,6 +11,7 @@
 #include <functional>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
@@ -44,8 +45,8 @@ class RecipientQueue {
   void AddLater(absl::Time not_before, CampaignKey campaign, const Candidate& candidate);
   // Those whose time has come may go. True if there were any.
   bool Ripen(absl::Time now);
-  // When the next one ripens; InfiniteFuture if none waits.
-  absl::Time NextRipe() const;
+  // When the next one ripens, or earlier; InfiniteFuture if none waits.
+  absl::Time NextRipe() const { return next_ripe_; }
 
   // The best one of the campaigns for which `open` is true.
   std::optional<Ranked> Best(absl::FunctionRef<bool(CampaignKey)> open) const;
@@ -69,6 +70,23 @@ class RecipientQueue {
   // May go, of one campaign.
   int64_t ready(CampaignKey campaign) const;
 
+  // Of each campaign with any in here.
+  struct Count {
+    CampaignKey campaign;
+    int64_t ready = 0;
+    int64_t waiting = 0;
+    absl::Time first_retry, last_retry;  // Of those that wait.
+  };
+  std::vector<Count> Counts() const;
+  // Goes on adding every `stride`-th of a campaign's that may go to `sample`, best first, and looks
+  // at no more than `limit` of them. True: that was the last. What changes meanwhile may be missed.
+  struct Sampling {
+    std::optional<Candidate> last;
+    int64_t skip = 0;
+  };
+  bool Sample(CampaignKey campaign, int64_t stride, int64_t limit, Sampling* sampling,
+              std::vector<Candidate>* sample) const;
+
  private:
   using Later = std::pair<absl::Time, Candidate>;
 
@@ -76,6 +94,7 @@ class RecipientQueue {
   absl::btree_map<CampaignKey, absl::btree_set<Later>> waiting_;
   int64_t ready_count_ = 0;
   int64_t waiting_count_ = 0;
+  absl::Time next_ripe_ = absl::InfiniteFuture();
 };
 
 }  // namespace crescendo::core

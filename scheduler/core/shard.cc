@@ -50,6 +50,7 @@ void Shard::Impl::Take(const base::Moment& now, absl::Span<const Letter> letters
 // ------------------------------------------------------------------------------------
 
 void Shard::Impl::Wake(LaneBook& lane) {
+  look_at_[static_cast<size_t>(lane.ip)] = absl::InfinitePast();
   if (std::exchange(lane.awake, true)) return;
   ips_[lane.ip].awake.push_back(lane.provider);
 }
@@ -63,6 +64,8 @@ void Shard::Impl::WakeProvider(ProviderIndex provider) {
 }
 
 void Shard::Impl::WakeIp(IpState& ip) {
+  look_at_[static_cast<size_t>(ip.index)] = absl::InfinitePast();
+  days_due_ = absl::InfinitePast();
   for (auto& lane : ip.lanes) {
     if (lane != nullptr) Wake(*lane);
   }
@@ -92,13 +95,19 @@ LaneBook& Shard::Impl::LaneOf(IpState& ip, ProviderIndex provider) {
   if (lane == nullptr) {
     lane = std::make_unique<LaneBook>();
     lane->lane = {ip.ip.id, providers_[provider].provider.id};
-    lane->ip = static_cast<int>(std::find_if(ips_.begin(), ips_.end(),
-                                             [&](const IpState& other) { return &other == &ip; }) -
-                                ips_.begin());
+    lane->ip = ip.index;
     lane->provider = provider;
     Wake(*lane);
   }
   return *lane;
+}
+
+LedgerRow& Shard::Impl::RowOf(LaneBook& lane, absl::CivilDay day) {
+  ips_[lane.ip].used.reset();
+  LedgerRow& row = lane.ledger[day];
+  row.lane = lane.lane;
+  row.day = day;
+  return row;
 }
 
 const Plan* Shard::Impl::PlanOf(const IpState& ip) const {
@@ -118,8 +127,10 @@ void Shard::Impl::On(const EgressIp& ip) {
     known->ip = ip;
     return;
   }
-  ips_.emplace_back().ip = ip;
-  IpState& added = ips_.back();
+  IpState& added = ips_.emplace_back();
+  added.ip = ip;
+  added.index = static_cast<int>(look_at_.size());
+  look_at_.push_back(absl::InfinitePast());
   for (size_t i = 0; i < pools_.size(); ++i) {
     const auto& members = pools_[i].pool.egress_ips;
     if (std::find(members.begin(), members.end(), ip.id) != members.end()) {
@@ -272,7 +283,7 @@ void Shard::Impl::On(const LedgerRow& row) {
   record.lane = row.lane;
   if (!provider_by_id_.contains(row.lane.provider.text())) On(record);
   LaneBook& lane = LaneOf(*ip, provider_by_id_.at(row.lane.provider.text()));
-  lane.ledger[row.day] = row;
+  RowOf(lane, row.day) = row;
   Wake(lane);
 }
 
@@ -297,7 +308,7 @@ void Shard::Impl::On(const ClaimAnswer& answer) {
       continue;
     }
     // Not claimed: the slot was never taken. Either the store took nothing, or this one has ended.
-    --lane.ledger[flight.day].claimed;
+    --RowOf(lane, flight.day).claimed;
     NoVerdict(lane, flight.ranked.campaign);
     if (!answer.claimed.ok() && !IsCancelled(flight.ranked.campaign)) {
       Requeue(flight, absl::InfinitePast(), flight.tried.pinned_ip);
@@ -337,21 +348,9 @@ Event Shard::Impl::NewEvent(EventType type, const LaneBook* lane) const {
 }
 
 void Shard::Impl::SaveLane(LaneBook& lane, EventType type, std::string text) {
-  const Throttle::State& state = lane.throttle.state();
-  LaneRecord record;
-  record.lane = lane.lane;
-  record.paused = lane.paused;
-  record.pause_reason = lane.pause_reason;
-  record.stopped_until = state.stopped_until;
-  record.blocked = state.blocked;
-  record.stop_reason = state.stop_reason;
-  record.stop_count = state.stop_count;
-  record.rate_per_hour = state.rate_per_hour;
-  record.connection_limit = state.connection_limit;
-  record.last_raise_time = state.last_raise_time;
   Event event = NewEvent(type, &lane);
   event.text = std::move(text);
-  Emit(ports::PutLane{std::move(record), {std::move(event)}});
+  Emit(ports::PutLane{RecordOf(lane), {std::move(event)}});
 }
 
 // --- The face

@@ -26,6 +26,7 @@
 #include "scheduler/base/clock.h"
 #include "scheduler/core/options.h"
 #include "scheduler/core/reply_classifier.h"
+#include "scheduler/core/snapshot.h"
 #include "scheduler/core/status.h"
 #include "scheduler/domain/provider.h"
 #include "scheduler/ports/mx_resolver.h"
@@ -127,6 +128,18 @@ class Shard {
   // Every lane of `ip` that has recipients, a record or a ledger of today.
   std::vector<LaneStatus> LanesOf(const EgressIpId& ip) const;
   std::optional<LaneStatus> StatusOf(const Lane& lane) const;
+
+  // What a forecast starts from. Quick: of the queue it has the counts. The samples follow, a part
+  // of them with each SampleQueues, which looks at about `looks` recipients; true: that was all.
+  Snapshot Records() const;
+  bool SampleQueues(int64_t looks, Snapshot* snapshot) const;
+  // All that stands in the way now, the reason that the status shows first. Empty: nothing does.
+  std::vector<Wait> WaitsOf(const EgressIpId& ip) const;
+  std::vector<Wait> WaitsOf(const Lane& lane) const;
+  // Of a campaign at a provider, beside the lanes.
+  std::vector<Wait> WaitsOf(CampaignKey campaign, const ProviderId& provider) const;
+  QueuePlace PlaceOf(CampaignKey campaign, absl::string_view domain, DeliveryId delivery) const;
+
   // Messages handed to connections, and claims, that have not ended.
   int in_flight() const;
 

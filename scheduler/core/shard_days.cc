@@ -11,6 +11,19 @@
 namespace crescendo::core {
 
 void Shard::Impl::TurnDays() {
+  if (now_.wall >= days_due_) {
+    // What it asks for is its own, to be asked for again until then.
+    const absl::Time others = std::exchange(wake_, absl::InfiniteFuture());
+    do {
+      days_due_ = wake_ = absl::InfiniteFuture();
+      TurnDueDays();
+    } while (days_due_ == absl::InfinitePast());  // A day turned: what follows from it?
+    days_due_ = std::exchange(wake_, others);
+  }
+  WakeAt(days_due_);
+}
+
+void Shard::Impl::TurnDueDays() {
   for (IpState& ip : ips_) {
     const Plan* plan = PlanOf(ip);
     if (plan == nullptr) continue;
@@ -124,10 +137,12 @@ int64_t Shard::Impl::Used(const LaneBook& lane, absl::CivilDay day) const {
 
 int64_t Shard::Impl::Used(const IpState& ip) const {
   const absl::CivilDay day = DayOf(ip);
+  if (ip.used.has_value() && ip.used->first == day) return ip.used->second;
   int64_t used = 0;
   for (const auto& lane : ip.lanes) {
     if (lane != nullptr) used += Used(*lane, day);
   }
+  ip.used = {day, used};
   return used;
 }
 

@@ -5,7 +5,8 @@
 //   shard_days.cc     plan days: open, close, caps, shares
 //   shard_release.cc  who leaves next, and on which connection
 //   shard_outcome.cc  what a reply does
-//   shard_status.cc   snapshots
+//   shard_status.cc   what is shown
+//   shard_snapshot.cc what a forecast starts from, and all reasons of a wait
 #pragma once
 
 #include <deque>
@@ -18,6 +19,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "scheduler/base/random.h"
 #include "scheduler/core/queue_load.h"
 #include "scheduler/core/shard.h"
@@ -46,11 +48,17 @@ class Shard::Impl {
   void On(const MxAnswer& answer);
   void On(const ClaimAnswer& answer);
   void On(const ports::TransportEvent& event);
-  void On(const StoreHealth& health) { store_accepting_ = health.accepting; }
+  void On(const StoreHealth& health) {
+    store_accepting_ = health.accepting;
+    WakeAll();
+  }
   void On(const SuppressedAddress& suppressed);
   void On(const Ended& ended);
   void On(const QueueLoading& loading);
-  void On(const Drain&) { draining_ = true; }
+  void On(const Drain&) {
+    draining_ = true;
+    WakeAll();
+  }
 
   // The lane, or lanes, may have something to do: see LaneBook::awake.
   void Wake(LaneBook& lane);
@@ -61,6 +69,8 @@ class Shard::Impl {
   IpState* FindIp(const EgressIpId& id);
   const IpState* FindIp(const EgressIpId& id) const;
   LaneBook& LaneOf(IpState& ip, ProviderIndex provider);
+  // To be changed: made if there is none yet.
+  LedgerRow& RowOf(LaneBook& lane, absl::CivilDay day);
   const Plan* PlanOf(const IpState& ip) const;
   const CampaignStatus& CampaignOf(CampaignKey key) const { return campaigns_.at(key); }
   bool IsCancelled(CampaignKey key) const {
@@ -100,6 +110,7 @@ class Shard::Impl {
   // --- shard_days.cc
   // -------------------------------------------------------------------------------
   void TurnDays();
+  void TurnDueDays();
   void CloseOpenDay(IpState& ip, const Plan& plan);
   void SetWindow(IpState& ip, const Plan& plan);
   absl::CivilDay DayOf(const IpState& ip) const;
@@ -123,11 +134,18 @@ class Shard::Impl {
   void ReleaseIp(IpState& ip);
   void TendEngaged(IpState& ip);
   void Sleep(IpState& ip, LaneBook& lane, absl::Time until);
-  // What stops the whole IP, also what is claimed already.
+  // Told each reason, in the order in which they count; false: no more of them.
+  using Visit = absl::FunctionRef<bool(Wait)>;
+  // What stops the whole IP, also what is claimed already. False when `visit` said so, or when
+  // what else there is cannot be known before that ends; as below.
+  bool VisitIpStops(const IpState& ip, Visit visit) const;
   Wait IpStopping(const IpState& ip) const;
+  bool VisitIpWaits(const IpState& ip, Visit visit) const;  // The stops too.
   Wait IpBlocking(const IpState& ip) const;
   // May nothing of the lane be started, not even what is claimed?
   bool Stopped(const LaneBook& lane) const;
+  // All but the IP's own reasons, the queue and the connections.
+  bool VisitLaneWaits(const IpState& ip, const LaneBook& lane, int64_t share, Visit visit) const;
   // All but the IP's own reasons and the connections.
   // `pick`, if not null, is set when nothing blocks.
   Wait LaneBlocking(const IpState& ip, const LaneBook& lane, int64_t share,
@@ -151,6 +169,7 @@ class Shard::Impl {
   ConnectionState* IdleConnection(LaneBook& lane, SiteIndex site);
   int ConnectionLimit(const LaneBook& lane) const;
   void CloseIdle();
+  void SetIdle(ConnectionState& connection);
   void Trim(LaneBook& lane);
   void CloseConnection(ConnectionState& connection);
   void UpdateRates(const IpState& ip, LaneBook& lane);
@@ -185,11 +204,21 @@ class Shard::Impl {
 
   // --- shard_status.cc
   // -----------------------------------------------------------------------------
+  LaneRecord RecordOf(const LaneBook& lane) const;
   LaneStatus StatusOf(const IpState& ip, const LaneBook& lane,
                       absl::Span<const int64_t> shares) const;
   PlanStatus StatusOf(const Plan& plan) const;
   std::vector<LaneStatus> LanesOf(const IpState& ip) const;
   Wait WaitOf(const IpState& ip, const LaneBook& lane, absl::Span<const int64_t> shares) const;
+
+  // --- shard_snapshot.cc
+  // ---------------------------------------------------------------------------
+  Snapshot Records() const;
+  bool SampleQueues(int64_t looks, Snapshot* snapshot) const;
+  std::vector<Wait> WaitsOf(const IpState& ip) const;
+  std::vector<Wait> WaitsOf(const IpState& ip, const LaneBook& lane) const;
+  std::vector<Wait> WaitsOf(const CampaignStatus& campaign, ProviderIndex provider) const;
+  QueuePlace PlaceOf(CampaignKey campaign, absl::string_view domain, DeliveryId delivery) const;
 
   void WakeAt(absl::Time time) {
     if (time > now_.wall) wake_ = std::min(wake_, time);
@@ -225,6 +254,9 @@ class Shard::Impl {
   absl::btree_set<std::pair<absl::Time, DomainKey>> ask_later_;
 
   std::deque<IpState> ips_;
+  // By IP: nothing is to be done there before. InfinitePast: a lane was woken.
+  std::vector<absl::Time> look_at_;
+  absl::Time days_due_ = absl::InfinitePast();  // No plan day turns before.
   std::deque<PoolState> pools_;
   absl::btree_map<std::string, Plan> plans_;
   std::map<CampaignKey, CampaignStatus> campaigns_;
@@ -232,6 +264,8 @@ class Shard::Impl {
   absl::flat_hash_map<DeliveryId, Tried> tried_;
 
   std::map<ConnectionId, ConnectionState> connections_;  // Whose addresses lanes keep.
+  absl::Time close_idle_at_ = absl::InfiniteFuture();    // No idle connection is old before.
+  std::vector<ProviderIndex> engaged_;                   // Of TendEngaged, kept for its memory.
   bool starved_ = false;  // A lane got no connection because of options_.max_connections.
   int64_t last_connection_ = 0;
   int64_t last_claim_ = 0;

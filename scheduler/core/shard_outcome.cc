@@ -27,8 +27,7 @@ bool AboutRate(ReplyCategory category) {
 
 void Shard::Impl::OnOpened(ConnectionState& connection) {
   if (connection.state != ConnectionState::State::kOpening) return;
-  connection.state = ConnectionState::State::kIdle;
-  connection.idle_since = now_.wall;
+  SetIdle(connection);
   HostWorks(connection);
   Dispatch(*connection.lane);
 }
@@ -52,8 +51,7 @@ void Shard::Impl::OnSent(ConnectionState& connection, const ports::TransportEven
   if (!event.connection_usable) {
     connection.state = ConnectionState::State::kClosing;  // The transport's kClosed follows.
   } else if (connection.state == ConnectionState::State::kBusy) {
-    connection.state = ConnectionState::State::kIdle;
-    connection.idle_since = now_.wall;
+    SetIdle(connection);
     if (connection.sent >= providers_[lane.provider].provider.messages_per_connection) {
       CloseConnection(connection);
     }
@@ -119,7 +117,7 @@ ports::Settle Shard::Impl::NewSettle(const LaneBook& lane, const Flight& flight)
 
 void Shard::Impl::Finish(LaneBook& lane, CampaignKey campaign, ports::Settle settle,
                          EventType type) {
-  LedgerRow& row = lane.ledger[settle.claim_day];
+  LedgerRow& row = RowOf(lane, settle.claim_day);
   --row.claimed;
   switch (settle.slot) {
     case ports::Settle::Slot::kAccepted:
@@ -136,10 +134,7 @@ void Shard::Impl::Finish(LaneBook& lane, CampaignKey campaign, ports::Settle set
       break;
   }
   if (settle.slot != ports::Settle::Slot::kDeferred && settle.settle_day != settle.claim_day) {
-    LedgerRow& today = lane.ledger[settle.settle_day];
-    today.lane = lane.lane;
-    today.day = settle.settle_day;
-    ++today.carried;
+    ++RowOf(lane, settle.settle_day).carried;
   }
   Event event = NewEvent(type, &lane);
   event.campaign = CampaignOf(campaign).campaign.id;

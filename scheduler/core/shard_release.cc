@@ -22,6 +22,10 @@ constexpr int kLookAhead = 256;
 constexpr int kClaimsPerWrite = 500;
 // Recipients that leave a lane in one step without being sent, so that a step stays short.
 constexpr int kDivertedAtOnce = 1000;
+// After so long it is looked again whether a lane's claims still count on its idle connections.
+constexpr absl::Duration kClaimsEnd = absl::Seconds(1);
+// How often an IP whose lanes have used up their shares looks whether the shares have moved.
+constexpr absl::Duration kShareMoves = absl::Minutes(1);
 
 // A literal address.
 bool IsIpv6(absl::string_view address) { return absl::StrContains(address, ':'); }
@@ -44,23 +48,47 @@ bool Revokes(Reason reason) {
   }
 }
 
+Wait FirstOf(absl::FunctionRef<void(absl::FunctionRef<bool(Wait)>)> visit_all) {
+  Wait first;
+  visit_all([&](Wait wait) {
+    first = std::move(wait);
+    return false;
+  });
+  return first;
+}
+
 }  // namespace
 
 void Shard::Impl::Release() {
   for (PoolState& pool : pools_) {
     for (size_t provider = 0; provider < pool.queues.size(); ++provider) {
       RecipientQueue* queue = pool.queues[provider].get();
-      if (queue == nullptr || queue->waiting() == 0) continue;
+      if (queue == nullptr || queue->NextRipe() == absl::InfiniteFuture()) continue;
       if (queue->Ripen(now_.wall)) WakeProvider(static_cast<ProviderIndex>(provider));
       WakeAt(queue->NextRipe());
     }
   }
-  for (IpState& ip : ips_) ReleaseIp(ip);
+  for (size_t i = 0; i < look_at_.size(); ++i) {
+    if (look_at_[i] <= now_.wall) {
+      // What it asks for is its own, to be asked for again until then.
+      const absl::Time others = std::exchange(wake_, absl::InfiniteFuture());
+      look_at_[i] = absl::InfiniteFuture();
+      ReleaseIp(ips_[i]);
+      look_at_[i] = std::min(look_at_[i], std::exchange(wake_, others));
+    }
+    WakeAt(look_at_[i]);
+  }
+  // Woken by one that had its turn after it.
+  if (std::find(look_at_.begin(), look_at_.end(), absl::InfinitePast()) != look_at_.end()) {
+    WakeAfter(now_.steady + absl::Milliseconds(1));
+  }
   FlushClaims();
 }
 
 void Shard::Impl::ReleaseIp(IpState& ip) {
   const Wait ip_wait = IpBlocking(ip);
+  // What is claimed then goes back.
+  if (Warming(ip)) WakeAt(ip.window_end);
   TendEngaged(ip);
   if (ip_wait.reason != Reason::kNone) {
     WakeAt(ip_wait.until);
@@ -94,8 +122,12 @@ void Shard::Impl::ReleaseIp(IpState& ip) {
     std::optional<Pick> pick;
     const Wait wait = LaneBlocking(ip, lane, shares[lane.provider], &pick);
     if (wait.reason != Reason::kNone) {
-      // What other lanes use and queue moves the shares: no alarm tells of that.
-      if (wait.reason != Reason::kProviderShare) Sleep(ip, lane, wait.until);
+      // What other lanes and IPs use and queue moves the shares: no alarm tells of that.
+      if (wait.reason == Reason::kProviderShare) {
+        WakeAt(now_.wall + kShareMoves);
+      } else {
+        Sleep(ip, lane, wait.until);
+      }
       continue;
     }
     if (Divert(ip, lane, *pick)) {
@@ -129,8 +161,8 @@ void Shard::Impl::Sleep(IpState& ip, LaneBook& lane, absl::Time until) {
 }
 
 void Shard::Impl::TendEngaged(IpState& ip) {
-  for (const ProviderIndex provider :
-       std::vector<ProviderIndex>(ip.engaged.begin(), ip.engaged.end())) {
+  engaged_.assign(ip.engaged.begin(), ip.engaged.end());
+  for (const ProviderIndex provider : engaged_) {
     LaneBook& lane = *ip.lanes[provider];
     if (lane.connections.empty() && lane.ready.empty() && lane.pinned.size() == 0) {
       ip.engaged.erase(provider);
@@ -151,64 +183,100 @@ bool Shard::Impl::Stopped(const LaneBook& lane) const {
 }
 
 Wait Shard::Impl::IpStopping(const IpState& ip) const {
-  if (draining_) return {Reason::kDraining, absl::InfiniteFuture(), ""};
-  if (ip.pool < 0) return {Reason::kNotInPool, absl::InfiniteFuture(), ""};
-  if (const Plan* plan = PlanOf(ip); plan != nullptr && plan->state != PlanState::kGraduated) {
-    if (plan->state == PlanState::kDraft)
-      return {Reason::kPlanNotStarted, absl::InfiniteFuture(), ""};
-    if (plan->state == PlanState::kPaused) {
-      return {Reason::kPlanPaused, absl::InfiniteFuture(), plan->state_reason};
-    }
-    if (loading_.has_value()) return LoadBlocking();
-    if (!ip.day.has_value() || ip.day->decision != DayDecision::kOpen) {
-      const absl::CivilDay first = ip.day.has_value() ? ip.day->day + 1 : plan->start_date;
-      return {Reason::kBeforeStartDate, base::StartOf(std::max(first, plan->start_date), ip.zone),
-              ""};
-    }
-    if (now_.wall < ip.window_start) return {Reason::kOutsideWindow, ip.window_start, ""};
-    if (now_.wall >= ip.window_end)
-      return {Reason::kOutsideWindow, ip.day_end, "today's window is over"};
+  return FirstOf([&](Visit visit) { VisitIpStops(ip, visit); });
+}
+
+bool Shard::Impl::VisitIpStops(const IpState& ip, Visit visit) const {
+  const absl::Time never = absl::InfiniteFuture();
+  if (draining_ && !visit({Reason::kDraining, never, ""})) return false;
+  if (ip.pool < 0 && !visit({Reason::kNotInPool, never, ""})) return false;
+  const Plan* plan = PlanOf(ip);
+  if (plan == nullptr || plan->state == PlanState::kGraduated) return true;
+  if (plan->state == PlanState::kDraft && !visit({Reason::kPlanNotStarted, never, ""})) {
+    return false;
   }
-  return {};
+  if (plan->state == PlanState::kPaused &&
+      !visit({Reason::kPlanPaused, never, plan->state_reason})) {
+    return false;
+  }
+  if (loading_.has_value()) {
+    visit(LoadBlocking());
+    return false;
+  }
+  if (!ip.day.has_value() || ip.day->decision != DayDecision::kOpen) {
+    const absl::CivilDay first = ip.day.has_value() ? ip.day->day + 1 : plan->start_date;
+    const absl::Time opens = base::StartOf(std::max(first, plan->start_date), ip.zone);
+    if (plan->state == PlanState::kActive || opens > now_.wall) {
+      visit({Reason::kBeforeStartDate, opens, ""});
+    }
+    return false;
+  }
+  if (now_.wall < ip.window_start) return visit({Reason::kOutsideWindow, ip.window_start, ""});
+  if (now_.wall >= ip.window_end) {
+    return visit({Reason::kOutsideWindow, ip.day_end, "today's window is over"});
+  }
+  return true;
 }
 
 Wait Shard::Impl::IpBlocking(const IpState& ip) const {
-  if (const Wait wait = IpStopping(ip); wait.reason != Reason::kNone) return wait;
+  return FirstOf([&](Visit visit) { VisitIpWaits(ip, visit); });
+}
+
+bool Shard::Impl::VisitIpWaits(const IpState& ip, Visit visit) const {
+  if (!VisitIpStops(ip, visit)) return false;
   if (Warming(ip)) {
     if (const int64_t used = Used(ip); used >= ip.day->cap) {
-      return {Reason::kIpDailyCap, ip.day_end, absl::StrCat(used, " of ", ip.day->cap, " used")};
+      if (!visit({Reason::kIpDailyCap, ip.day_end,
+                  absl::StrCat(used, " of ", ip.day->cap, " used")})) {
+        return false;
+      }
+    } else if (ip.pacer.NextAt() > now_.wall &&
+               !visit({Reason::kIpPacing, ip.pacer.NextAt(), ""})) {
+      return false;
     }
-    if (ip.pacer.NextAt() > now_.wall) return {Reason::kIpPacing, ip.pacer.NextAt(), ""};
   }
-  if (loading_.has_value()) return LoadBlocking();
-  if (!store_accepting_) return {Reason::kStoreUnavailable, absl::InfiniteFuture(), ""};
-  return {};
+  if (loading_.has_value() && !visit(LoadBlocking())) return false;
+  return store_accepting_ || visit({Reason::kStoreUnavailable, absl::InfiniteFuture(), ""});
 }
 
 Wait Shard::Impl::LaneBlocking(const IpState& ip, const LaneBook& lane, int64_t share,
                                std::optional<Pick>* pick) const {
-  if (lane.paused) return {Reason::kLanePaused, absl::InfiniteFuture(), lane.pause_reason};
-  if (const Wait wait = lane.throttle.Blocking(now_.wall); wait.reason != Reason::kNone)
-    return wait;
-  if (now_.wall < lane.local_backoff_until) {
-    return {Reason::kHostBackoff, lane.local_backoff_until, lane.local_fault};
+  const Wait wait = FirstOf([&](Visit visit) { VisitLaneWaits(ip, lane, share, visit); });
+  return wait.reason != Reason::kNone ? wait : QueueBlocking(ip, lane, pick);
+}
+
+bool Shard::Impl::VisitLaneWaits(const IpState& ip, const LaneBook& lane, int64_t share,
+                                 Visit visit) const {
+  if (lane.paused && !visit({Reason::kLanePaused, absl::InfiniteFuture(), lane.pause_reason})) {
+    return false;
   }
-  if (Warming(ip)) {
+  if (Wait wait = lane.throttle.Blocking(now_.wall);
+      wait.reason != Reason::kNone && !visit(std::move(wait))) {
+    return false;
+  }
+  if (now_.wall < lane.local_backoff_until &&
+      !visit({Reason::kHostBackoff, lane.local_backoff_until, lane.local_fault})) {
+    return false;
+  }
+  if (Warming(ip) && ip.day.has_value()) {
     const int64_t used = Used(lane, ip.day->day);
     if (const auto cap = ProviderCapOf(ip, lane.provider); cap.has_value() && used >= *cap) {
-      return {Reason::kProviderDailyCap, ip.day_end, absl::StrCat(used, " of ", *cap, " used")};
+      if (!visit(
+              {Reason::kProviderDailyCap, ip.day_end, absl::StrCat(used, " of ", *cap, " used")})) {
+        return false;
+      }
+    } else if (share > 0 && used >= share &&
+               !visit({Reason::kProviderShare, ip.day_end,
+                       absl::StrCat(used, " of ", share, " used")})) {
+      return false;
     }
-    if (share > 0 && used >= share) {
-      return {Reason::kProviderShare, ip.day_end, absl::StrCat(used, " of ", share, " used")};
-    }
   }
-  if (const absl::Duration at = lane.bucket.NextAt(); at > now_.steady) {
-    return {Reason::kLaneRate, now_.wall + (at - now_.steady), ""};
+  if (const absl::Duration at = lane.bucket.NextAt();
+      at > now_.steady && !visit({Reason::kLaneRate, now_.wall + (at - now_.steady), ""})) {
+    return false;
   }
-  if (const absl::Duration at = providers_[lane.provider].bucket.NextAt(); at > now_.steady) {
-    return {Reason::kProviderRate, now_.wall + (at - now_.steady), ""};
-  }
-  return QueueBlocking(ip, lane, pick);
+  const absl::Duration at = providers_[lane.provider].bucket.NextAt();
+  return at <= now_.steady || visit({Reason::kProviderRate, now_.wall + (at - now_.steady), ""});
 }
 
 Wait Shard::Impl::QueueBlocking(const IpState& ip, const LaneBook& lane,
@@ -316,9 +384,9 @@ bool Shard::Impl::Divert(const IpState& ip, const LaneBook& lane, const Pick& pi
   if (takes_none) {
     Bounce(domain, ranked.campaign, ranked.candidate.id, domain.fault);
   } else if (forbidden) {
-    const HostIndex host = *std::find_if(
-        sites_[pick.site].hosts.begin(), sites_[pick.site].hosts.end(),
-        [&](HostIndex index) { return hosts_[index].forbidden; });
+    const HostIndex host =
+        *std::find_if(sites_[pick.site].hosts.begin(), sites_[pick.site].hosts.end(),
+                      [&](HostIndex index) { return hosts_[index].forbidden; });
     Bounce(domain, ranked.campaign, ranked.candidate.id, hosts_[host].fault);
   } else {
     EnqueueAt(domain, {ranked.campaign, ranked.candidate, absl::InfinitePast()});
@@ -386,9 +454,7 @@ void Shard::Impl::TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick) {
   }
   flight.site = pick.site;
   flight.day = DayOf(ip);
-  LedgerRow& row = lane.ledger[flight.day];
-  row.lane = lane.lane;
-  row.day = flight.day;
+  LedgerRow& row = RowOf(lane, flight.day);
   ++row.claimed;
   ++lane.claims_pending;
   lane.bucket.Take(now_.steady);
@@ -432,6 +498,7 @@ void Shard::Impl::FlushClaims() {
 }
 
 void Shard::Impl::Dispatch(LaneBook& lane) {
+  if (lane.ready.empty()) return;
   // A claim may come back after a stop that was not known when it was made (L6).
   Revoke(lane, /*all=*/Stopped(lane));
   std::vector<Flight> stranded;
@@ -483,7 +550,7 @@ void Shard::Impl::ReleaseFlights(LaneBook& lane, std::vector<Flight> flights) {
     release.lane = lane.lane;
     release.day = flight.day;
     release.deliveries = {flight.ranked.candidate.id};
-    --lane.ledger[flight.day].claimed;
+    --RowOf(lane, flight.day).claimed;
     Emit(std::move(release));
     NoVerdict(lane, flight.ranked.campaign);
     Requeue(flight, absl::InfinitePast(), flight.tried.pinned_ip);
@@ -568,16 +635,27 @@ void Shard::Impl::Trim(LaneBook& lane) {
 }
 
 void Shard::Impl::CloseIdle() {
-  for (auto& [id, connection] : connections_) {
-    if (connection.state != ConnectionState::State::kIdle) continue;
-    if (!draining_ && connection.lane->has_claims()) continue;
-    const absl::Time close_at = connection.idle_since + options_.idle_connection;
-    if (draining_ || close_at <= now_.wall) {
-      CloseConnection(connection);
-    } else {
-      WakeAt(close_at);
+  if (now_.wall >= close_idle_at_ || draining_) {
+    close_idle_at_ = absl::InfiniteFuture();
+    for (auto& [id, connection] : connections_) {
+      if (connection.state != ConnectionState::State::kIdle) continue;
+      const absl::Time close_at = connection.idle_since + options_.idle_connection;
+      if (!draining_ && connection.lane->has_claims()) {
+        close_idle_at_ = std::min(close_idle_at_, std::max(close_at, now_.wall + kClaimsEnd));
+      } else if (draining_ || close_at <= now_.wall) {
+        CloseConnection(connection);
+      } else {
+        close_idle_at_ = std::min(close_idle_at_, close_at);
+      }
     }
   }
+  WakeAt(close_idle_at_);
+}
+
+void Shard::Impl::SetIdle(ConnectionState& connection) {
+  connection.state = ConnectionState::State::kIdle;
+  connection.idle_since = now_.wall;
+  close_idle_at_ = std::min(close_idle_at_, now_.wall + options_.idle_connection);
 }
 
 void Shard::Impl::CloseConnection(ConnectionState& connection) {

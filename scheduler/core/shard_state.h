@@ -9,6 +9,7 @@
 #include <optional>
 #include <queue>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -99,10 +100,10 @@ struct LaneBook {
   TokenBucket bucket;
   RateMeter meter;
   absl::btree_map<absl::CivilDay, LedgerRow> ledger;
-  RecipientQueue pinned;  // Greylisted here: to be retried from here.
+  RecipientQueue pinned;                      // Greylisted here: to be retried from here.
   std::vector<ConnectionState*> connections;  // Opening or open; oldest first.
-  std::deque<Flight> ready;  // Claimed and durable, waiting for a connection.
-  int claims_pending = 0;    // Deliveries in a claim that is not answered yet.
+  std::deque<Flight> ready;                   // Claimed and durable, waiting for a connection.
+  int claims_pending = 0;                     // Deliveries in a claim that is not answered yet.
   absl::Time local_backoff_until = absl::InfinitePast();  // Our own trouble: bind, descriptors.
   std::string local_fault;
   // False: nothing can leave before a letter, or a time in IpState::alarms, wakes it.
@@ -125,6 +126,7 @@ struct Alarm {
 
 struct IpState {
   EgressIp ip;
+  int index = 0;     // Among all of them.
   int pool = -1;     // Index, or -1.
   std::string plan;  // Its id; "" if there is none.
   // Of the plan: today's day once it has been opened, else the last one.
@@ -139,6 +141,8 @@ struct IpState {
   std::priority_queue<Alarm, std::vector<Alarm>, std::greater<Alarm>> alarms;
   // With connections, claimed or pinned recipients.
   absl::btree_set<ProviderIndex> engaged;
+  // Slots of the day that are gone, until a lane's ledger changes.
+  mutable std::optional<std::pair<absl::CivilDay, int64_t>> used;
 };
 
 struct PoolState {

@@ -45,6 +45,20 @@ Wait Shard::Impl::WaitOf(const IpState& ip, const LaneBook& lane,
   return {};
 }
 
+LaneRecord Shard::Impl::RecordOf(const LaneBook& lane) const {
+  const Throttle::State& throttle = lane.throttle.state();
+  return {lane.lane,
+          lane.paused,
+          lane.pause_reason,
+          throttle.stopped_until,
+          throttle.blocked,
+          throttle.stop_reason,
+          throttle.stop_count,
+          throttle.rate_per_hour,
+          throttle.connection_limit,
+          throttle.last_raise_time};
+}
+
 LaneStatus Shard::Impl::StatusOf(const IpState& ip, const LaneBook& lane,
                                  absl::Span<const int64_t> shares) const {
   LaneStatus status;
@@ -70,21 +84,11 @@ LaneStatus Shard::Impl::StatusOf(const IpState& ip, const LaneBook& lane,
   status.rate_per_hour = lane.bucket.rate_per_hour();
   status.wait =
       ip.pool < 0 ? Wait{Reason::kNotInPool, absl::InfiniteFuture(), ""} : WaitOf(ip, lane, shares);
-  const Throttle::State& throttle = lane.throttle.state();
-  status.record = {lane.lane,
-                   lane.paused,
-                   lane.pause_reason,
-                   throttle.stopped_until,
-                   throttle.blocked,
-                   throttle.stop_reason,
-                   throttle.stop_count,
-                   throttle.rate_per_hour,
-                   throttle.connection_limit,
-                   throttle.last_raise_time};
+  status.record = RecordOf(lane);
   const Plan* plan = PlanOf(ip);
   status.state = Warming(ip) ? LaneState::kWarming : LaneState::kSteady;
   if (plan != nullptr && plan->state == PlanState::kDraft) status.state = LaneState::kNotStarted;
-  if (now_.wall < throttle.stopped_until) status.state = LaneState::kHeld;
+  if (now_.wall < status.record.stopped_until) status.state = LaneState::kHeld;
   if (lane.paused || (plan != nullptr && plan->state == PlanState::kPaused)) {
     status.state = LaneState::kPaused;
   }

@@ -66,6 +66,8 @@ Names NamesOf(Reason reason) {
       return {"NOT_IN_POOL", "the IP is in no pool"};
     case Reason::kLoading:
       return {"LOADING", "the queue is being loaded after a start"};
+    case Reason::kBetterRanked:
+      return {"BETTER_RANKED", "better-ranked recipients go first"};
   }
   return {"", ""};
 }

@@ -37,6 +37,7 @@ enum class Reason {
   kInFlight,          // All that may leave has left; replies are awaited.
   kNotInPool,         // The IP is in no pool.
   kLoading,           // The queue is being read after a start.
+  kBetterRanked,      // Of one recipient: others are more engaged (L5).
 };
 absl::string_view ReasonCode(Reason reason);  // "IP_DAILY_CAP" …
 absl::string_view ReasonText(Reason reason);  // "the plan's cap of today is used up" …

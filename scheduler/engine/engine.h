@@ -24,6 +24,7 @@
 #include "scheduler/base/clock.h"
 #include "scheduler/core/options.h"
 #include "scheduler/core/reply_classifier.h"
+#include "scheduler/core/shard.h"
 #include "scheduler/core/status.h"
 #include "scheduler/domain/provider.h"
 #include "scheduler/ports/composer.h"
@@ -121,6 +122,12 @@ class Engine {
   // NOT_FOUND: the IP or the provider does not exist.
   void GetLane(Lane lane, Done<core::LaneStatus> done);
 
+  // Runs `look` on the engine's thread. It must be quick. UNAVAILABLE after Stop.
+  void Look(Done<const core::Shard*> look);
+  // What a forecast starts from, with at most about `most_samples` samples of the queue. Taken a
+  // millisecond at a time, between turns, so that a queue of millions holds nothing up.
+  void TakeSnapshot(int64_t most_samples, Done<core::Snapshot> done);
+
   // Runs `read` on the committer's thread, between commits. It must be quick: page.
   // False (and `read` is not run) after Stop or when too many reads wait.
   bool Read(absl::AnyInvocable<void(ports::Store&)> read);
@@ -141,6 +148,7 @@ class Engine {
   absl::Time Turn();
 
   const ProviderCatalog& providers() const;
+  const core::Options& options() const;
   const base::Clock& clock() const;
   std::string Transcript(DeliveryId delivery);
 

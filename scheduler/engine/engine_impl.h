@@ -1,10 +1,12 @@
 // engine_impl.h: the engine's state. Internal to engine/:
 //   engine.cc     start, stop, turns, effects
 //   commands.cc   what callers ask for
+//   snapshots.cc  what forecasts start from
 #pragma once
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -62,6 +64,8 @@ class Engine::Impl {
                       Done<Campaign> done, int tries);
   void ChangeLane(Lane lane, LaneVerb verb, Request request, Done<core::LaneStatus> done);
   void SaveLaneAgain(const LaneRecord& written, Done<core::LaneStatus> done);
+  // snapshots.cc: on the engine's thread, a turn each time.
+  void GoOnSampling(std::unique_ptr<core::Snapshot> snapshot, Done<core::Snapshot> done);
   // Against the other records.
   absl::Status CheckReferences(const EgressIp& ip) const;
   absl::Status CheckReferences(const Pool& pool) const;
@@ -88,7 +92,7 @@ class Engine::Impl {
   std::deque<Task> tasks_ ABSL_GUARDED_BY(mu_);
   int64_t turns_ ABSL_GUARDED_BY(mu_) = 0;
   bool drained_ ABSL_GUARDED_BY(mu_) = false;
-  int in_flight_ ABSL_GUARDED_BY(mu_) = 0;
+  int in_flight_ ABSL_GUARDED_BY(mu_) = 0;  // Once drained.
   int chunks_ ABSL_GUARDED_BY(mu_) = 0;                     // Of imports, on their way to the disk.
   std::deque<PendingImport> imports_ ABSL_GUARDED_BY(mu_);  // That wait for the place of one.
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
@@ -109,6 +113,7 @@ class Engine::Impl {
   void OnPage(std::vector<QueuedDelivery> page, const core::QueueLoading& progress)
       ABSL_LOCKS_EXCLUDED(mu_);
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
+  // True: there is more to do now.
   bool StepOnce() ABSL_LOCKS_EXCLUDED(mu_);
   // When there is something to do, if nobody posts anything.
   absl::Time NextWake() const;
