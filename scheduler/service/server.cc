@@ -12,6 +12,7 @@
 #include "scheduler/service/delivery_handlers.h"
 #include "scheduler/service/egress_ip_handlers.h"
 #include "scheduler/service/event_handlers.h"
+#include "scheduler/service/forecast_handlers.h"
 #include "scheduler/service/lane_handlers.h"
 #include "scheduler/service/plan_handlers.h"
 #include "scheduler/service/pool_handlers.h"
@@ -38,8 +39,8 @@ void EnableReflection() {
 }  // namespace
 
 struct Server::Services {
-  Services(engine::Engine* engine, ports::MxResolver* resolver, size_t most_streams)
-      : streams(most_streams),
+  Services(engine::Engine* engine, ports::MxResolver* resolver, const ServerOptions& options)
+      : streams(options.most_streams),
         egress_ips(engine),
         pools(engine),
         plans(engine, &streams),
@@ -49,7 +50,8 @@ struct Server::Services {
         deliveries(engine),
         events(engine, &streams),
         suppressions(engine),
-        store(engine, &streams) {}
+        store(engine, &streams),
+        forecasts(engine, options.most_forecasts, options.forecast_limit) {}
 
   Streams streams;
   EgressIpHandlers egress_ips;
@@ -62,6 +64,7 @@ struct Server::Services {
   EventHandlers events;
   SuppressionHandlers suppressions;
   StoreHandlers store;
+  ForecastHandlers forecasts;
   int port = 0;
   std::unique_ptr<grpc::Server> server;  // Last: stops before its services go.
 };
@@ -69,7 +72,7 @@ struct Server::Services {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(engine::Engine* engine,
                                                       ports::MxResolver* resolver,
                                                       const ServerOptions& options) {
-  auto services = std::make_unique<Services>(engine, resolver, options.most_streams);
+  auto services = std::make_unique<Services>(engine, resolver, options);
   grpc::EnableDefaultHealthCheckService(true);
   if (options.reflection) EnableReflection();
   grpc::ServerBuilder builder;
@@ -93,6 +96,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(engine::Engine* engine,
   builder.RegisterService(&services->events);
   builder.RegisterService(&services->suppressions);
   builder.RegisterService(&services->store);
+  builder.RegisterService(&services->forecasts);
   services->server = builder.BuildAndStart();
   if (services->server == nullptr) {
     return absl::UnavailableError(absl::StrCat("cannot listen on ", options.address,

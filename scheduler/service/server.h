@@ -21,6 +21,9 @@ struct ServerOptions {
   std::string address;
   bool reflection = false;
   size_t most_streams = 1000;  // Imports, watches and event streams at once (L11).
+  // Forecasts and explanations at once, and the real time that each may take.
+  int most_forecasts = 2;
+  absl::Duration forecast_limit = absl::Seconds(30);
 };
 
 class Server {
