@@ -2,12 +2,15 @@
 // clock, with the laws checked after every turn (DESIGN §2).
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "scheduler/core/reply_classifier.h"
 #include "scheduler/engine/engine.h"
 #include "store/memory/memory_store.h"
@@ -20,10 +23,16 @@ struct WorldOptions {
   uint64_t seed = 1;
   absl::CivilDay start_day = absl::CivilDay(2026, 1, 1);
   int egress_ips = 2;
-  int64_t target = 4000;  // Of the classic plan.
+  int providers = 5;          // Or 12.
+  int64_t target = 4000;      // Of the classic plan.
+  std::vector<Stage> stages;  // Instead of it.
   int campaigns = 2;
   int64_t recipients = 20'000;  // Over all campaigns.
+  bool start_campaigns = true;  // Else Launch does, later.
   double faults = 1.0;          // Scales every share of trouble; 0: receivers accept everything.
+  // Changes what a provider's receivers do, and what is known of it.
+  std::function<void(const std::string& provider, Behaviour*)> behave;
+  std::function<void(Provider*)> facts;
   core::Options core;
 };
 
@@ -37,6 +46,17 @@ class World {
   void RunDays(int days);
   // kill -9 and a new start on the same store.
   void CrashAndRestart();
+
+  // Imports and starts the campaign of this number: from 0, each once.
+  void Launch(int campaign);
+  // At the host of the provider of this number, from now on.
+  void Suffer(Incident::Kind kind, int provider, absl::Duration lasts, int ip = -1);
+  absl::StatusOr<core::Snapshot> Snapshot(int64_t most_samples);
+  const core::Options& core_options() const { return options_.core; }
+  // Lines of a table: one IP's plan beside what it did.
+  std::vector<PlanDay> DaysOf(int ip);
+  int64_t WitnessedOn(int ip, absl::CivilDay day) const;
+  int64_t decisions() const { return decisions_; }
 
   // Somebody sets the wall clock.
   void JumpClock(absl::Duration by);
@@ -63,10 +83,15 @@ class World {
   void StartEngine();
   void OnSend(const std::string& source, const std::string& host,
               const ports::SendMessage& message);
+  void OnUsed(const std::string& source, absl::CivilDay day, int64_t used);
+  void CheckDecisions(int ip);
   void CheckTurn();
   void Violated(absl::string_view law, std::string what);
   int64_t CapOf(const std::string& source, absl::CivilDay day);
   std::string AddressOf(int ip) const;
+  // Their numbers, from 0.
+  static int IpOf(const std::string& source);
+  int HostOf(const std::string& host) const;
 
   const WorldOptions options_;
   support::SimClock clock_;
@@ -79,13 +104,18 @@ class World {
   std::unique_ptr<engine::Engine> engine_;
 
   std::vector<std::string> violations_;
+  std::vector<int> launched_;  // Campaigns.
   int64_t imported_ = 0;
+  bool jumped_ = false;
   uint64_t trace_ = 0;
-  std::map<std::string, absl::Time> last_send_;  // By source: L2.
-  std::map<std::string, double> last_score_;     // By lane and campaign: L5.
-  std::set<std::string> paused_;                 // Campaign ids, acknowledged: L6.
-  std::set<std::string> suppressed_;             // Addresses, acknowledged: L6.
-  std::map<std::pair<std::string, absl::CivilDay>, int64_t> caps_;
+  int64_t turns_ = 0;
+  int64_t decisions_ = 0;                                   // Of plan days, checked.
+  absl::flat_hash_map<std::string, absl::Time> last_send_;  // By source: L2.
+  // By IP, host and campaign: L5.
+  absl::flat_hash_map<std::tuple<int, int, CampaignId>, double> last_score_;
+  std::set<std::string> paused_;      // Campaign ids, acknowledged: L6.
+  std::set<std::string> suppressed_;  // Addresses, acknowledged: L6.
+  absl::flat_hash_map<std::pair<int, absl::CivilDay>, int64_t> caps_;  // By IP.
 };
 
 template <class T, class Ask>
