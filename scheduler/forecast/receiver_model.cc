@@ -9,6 +9,8 @@ namespace {
 constexpr double kPrior = 20;
 // What a pessimist expects of receivers that have given no trouble yet.
 constexpr double kLeastDeferred = 0.05, kLeastRefused = 0.02, kLeastStubborn = 0.005;
+// And more while there is hardly an attempt to go by.
+constexpr double kUnknownDeferred = 0.25;
 // Above this a forecast says nothing any more: it ends at its horizon.
 constexpr double kMostDeferred = 0.8, kMostRefused = 0.5;
 // A lane's rate was cut to this share of what it had when it was refused (core/options.h).
@@ -54,8 +56,13 @@ ReceiverModel AsObserved(const core::Snapshot& snapshot) {
 
 ReceiverModel Pessimistic(const core::Snapshot& snapshot) {
   ReceiverModel model = AsObserved(snapshot);
-  const auto worse = [](ReceiverModel::Shares* shares) {
-    shares->deferred = std::min(2 * shares->deferred + kLeastDeferred, kMostDeferred);
+  double attempts = 0;
+  for (const LedgerRow& row : snapshot.ledger) {
+    attempts += static_cast<double>(row.accepted + row.refused + row.deferred + row.in_doubt);
+  }
+  const double least = kLeastDeferred + kUnknownDeferred * kPrior / (attempts + kPrior);
+  const auto worse = [least](ReceiverModel::Shares* shares) {
+    shares->deferred = std::min(2 * shares->deferred + least, kMostDeferred);
     shares->refused = std::min(2 * shares->refused + kLeastRefused, kMostRefused);
   };
   worse(&model.any);
