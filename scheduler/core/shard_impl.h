@@ -19,6 +19,7 @@
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "scheduler/base/random.h"
+#include "scheduler/core/arrivals.h"
 #include "scheduler/core/queue_load.h"
 #include "scheduler/core/shard.h"
 #include "scheduler/core/shard_state.h"
@@ -94,6 +95,10 @@ class Shard::Impl {
   void BounceWaiting(DomainState& domain);
   void Bounce(const DomainState& domain, CampaignKey campaign, DeliveryId delivery,
               absl::string_view fault);
+  // Its lifetime is over without an attempt: nobody could be reached since `since`.
+  bool Overdue(CampaignKey campaign, DeliveryId delivery, absl::Time since) const;
+  void Expire(CampaignKey campaign, DeliveryId delivery, absl::string_view fault);
+  void ExpireWaiting(DomainState& domain);
   HostIndex HostOf(const ports::MxHost& host);
   void RefreshMx();
 
@@ -138,7 +143,10 @@ class Shard::Impl {
   bool SiteUsable(const IpState& ip, SiteIndex site, absl::Time* until) const;
   // Every host that an IP of the pool could connect to is one that mail never goes to.
   bool SiteForbidden(int pool, SiteIndex site) const;
-  // What may not leave by this lane goes where it belongs: it bounces, or another lane has it now.
+  // Since when none of the hosts that an IP of the pool can reach is up. InfiniteFuture: one is.
+  absl::Time SiteDownSince(int pool, SiteIndex site) const;
+  // What may not leave by this lane goes where it belongs: it bounces or expires, or another lane
+  // has it now.
   bool Divert(const IpState& ip, const LaneBook& lane, const Pick& pick);
   std::optional<Pick> BestFor(const IpState& ip, const LaneBook& lane) const;
   bool TryClaim(IpState& ip, LaneBook& lane, const Pick& pick);
@@ -218,6 +226,7 @@ class Shard::Impl {
   std::deque<SiteState> sites_;
   absl::flat_hash_map<std::string, SiteIndex> site_by_key_;
   std::deque<HostState> hosts_;
+  Arrivals arrivals_;
   absl::flat_hash_map<std::string, HostIndex> host_by_key_;
   std::deque<DomainState> domains_;  // By key, which the store gives without large gaps.
   std::vector<DomainKey> to_ask_;

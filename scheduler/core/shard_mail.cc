@@ -25,6 +25,7 @@ void Shard::Impl::On(const NewDomain& domain) { DomainOf(domain.key).name = doma
 
 void Shard::Impl::On(const std::vector<QueuedDelivery>& queued) {
   for (const QueuedDelivery& delivery : queued) {
+    arrivals_.Note(now_.wall, delivery.id);
     loading_.has_value() ? Load(delivery) : Enqueue(delivery);
   }
 }
@@ -197,9 +198,12 @@ void Shard::Impl::On(const MxAnswer& answer) {
     domain.refresh_at = now_.wall + kAskAgain;
     if (domain.mx == DomainState::Mx::kAsked) {
       ask_later_.emplace(domain.refresh_at, answer.domain);
+      domain.unanswered_since = std::min(domain.unanswered_since, now_.wall);
+      ExpireWaiting(domain);
     }
     return;
   }
+  domain.unanswered_since = absl::InfiniteFuture();
   const absl::Duration lifetime = answer.mx.ok() ? answer.mx->lifetime : absl::InfiniteDuration();
   domain.refresh_at =
       now_.wall + std::clamp(lifetime, kAskAgain, std::max(kAskAgain, options_.mx_refresh));
@@ -277,6 +281,41 @@ void Shard::Impl::BounceWaiting(DomainState& domain) {
     }
   }
   domain.waiting = {};
+}
+
+bool Shard::Impl::Overdue(CampaignKey campaign, DeliveryId delivery, absl::Time since) const {
+  const absl::Time lifetime_ago = now_.wall - CampaignOf(campaign).campaign.lifetime;
+  if (since >= now_.wall) return false;
+  const auto tried = tried_.find(delivery);
+  if (tried != tried_.end() && tried->second.first_attempt_time != absl::InfinitePast()) {
+    return tried->second.first_attempt_time <= lifetime_ago;
+  }
+  return since <= lifetime_ago && !(arrivals_.By(lifetime_ago) < delivery);
+}
+
+void Shard::Impl::ExpireWaiting(DomainState& domain) {
+  std::erase_if(domain.waiting, [&](const DomainState::Waiting& waiting) {
+    if (!Overdue(waiting.campaign, waiting.candidate.id, domain.unanswered_since)) return false;
+    Expire(waiting.campaign, waiting.candidate.id,
+           absl::StrCat("the MX hosts of ", domain.name, " could not be found: ", domain.fault));
+    return true;
+  });
+}
+
+void Shard::Impl::Expire(CampaignKey campaign, DeliveryId delivery, absl::string_view fault) {
+  ports::EndDelivery end;
+  end.delivery = delivery;
+  end.state = DeliveryState::kExpired;
+  end.now = now_.wall;
+  Event event = NewEvent(EventType::kExpired, nullptr);
+  event.campaign = CampaignOf(campaign).campaign.id;
+  event.delivery = delivery;
+  event.category = ReplyCategory::kTemporarySystem;
+  event.text = absl::StrCat(
+      "given up after ", absl::FormatDuration(CampaignOf(campaign).campaign.lifetime), ": ", fault);
+  end.events.push_back(std::move(event));
+  Emit(std::move(end));
+  tried_.erase(delivery);
 }
 
 void Shard::Impl::On(const Ended& ended) {

@@ -219,7 +219,8 @@ void Shard::Impl::Retry(LaneBook& lane, const Flight& flight, ports::Settle sett
     const bool full = category == ReplyCategory::kMailboxFull;
     settle.state = full ? DeliveryState::kBounced : DeliveryState::kExpired;
     tried_.erase(settle.delivery);
-    Finish(lane, flight.ranked.campaign, std::move(settle), full ? EventType::kBounced : EventType::kExpired);
+    Finish(lane, flight.ranked.campaign, std::move(settle),
+           full ? EventType::kBounced : EventType::kExpired);
     return;
   }
   settle.state = DeliveryState::kDeferred;
@@ -227,7 +228,8 @@ void Shard::Impl::Retry(LaneBook& lane, const Flight& flight, ports::Settle sett
   if (category == ReplyCategory::kGreylisted) settle.pinned_ip = lane.lane.egress_ip;
   const EgressIpId pinned = settle.pinned_ip;
   const bool doubt = settle.slot == ports::Settle::Slot::kInDoubt;
-  Finish(lane, flight.ranked.campaign, std::move(settle), doubt ? EventType::kInDoubt : EventType::kDeferred);
+  Finish(lane, flight.ranked.campaign, std::move(settle),
+         doubt ? EventType::kInDoubt : EventType::kDeferred);
   Requeue(again, at, pinned);
 }
 
@@ -453,6 +455,7 @@ void Shard::Impl::HostFailed(HostIndex host, const std::string& fault) {
   for (int i = 1; i < state.failures && wait < options_.host_backoff_longest; ++i) wait *= 2;
   wait = std::min(wait, options_.host_backoff_longest);
   state.backoff_until = now_.wall + wait * random_.Between(0.8, 1.2);
+  state.down_since = std::min(state.down_since, now_.wall);
   state.fault = fault;
 }
 

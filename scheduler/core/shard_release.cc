@@ -304,22 +304,42 @@ bool Shard::Impl::SiteForbidden(int pool, SiteIndex site) const {
   return forbidden;
 }
 
+absl::Time Shard::Impl::SiteDownSince(int pool, SiteIndex site) const {
+  const SiteState& state = sites_[site];
+  absl::Time since = absl::InfinitePast();  // Without a host that can be reached: always.
+  for (size_t i = 0; i < state.hosts.size(); ++i) {
+    const HostState& host = hosts_[state.hosts[i]];
+    const bool reachable = std::any_of(ips_.begin(), ips_.end(), [&](const IpState& ip) {
+      return ip.pool == pool && IsIpv6(ip.ip.address) == IsIpv6(state.mx.hosts[i].address);
+    });
+    if (reachable && !host.forbidden) since = std::max(since, host.down_since);
+  }
+  return since;
+}
+
 bool Shard::Impl::Divert(const IpState& ip, const LaneBook& lane, const Pick& pick) {
   const DomainKey key = pick.ranked.candidate.domain;
   const DomainState& domain = domains_[static_cast<size_t>(key.value())];
   const bool takes_none = domain.mx == DomainState::Mx::kNoMail;
-  const bool forbidden = !SiteUsable(ip, pick.site, nullptr) && SiteForbidden(ip.pool, pick.site);
+  const bool usable = SiteUsable(ip, pick.site, nullptr);
+  const bool forbidden = !usable && SiteForbidden(ip.pool, pick.site);
   const bool moved = sites_[pick.site].provider != lane.provider;
-  if (!takes_none && !forbidden && !moved) return false;
+  if (!takes_none && usable && !moved) return false;
   const RecipientQueue::Ranked ranked = pick.ranked;
   pick.queue->Remove(ranked);
   if (takes_none) {
     Bounce(domain, ranked.campaign, ranked.candidate.id, domain.fault);
   } else if (forbidden) {
-    const HostIndex host = *std::find_if(
-        sites_[pick.site].hosts.begin(), sites_[pick.site].hosts.end(),
-        [&](HostIndex index) { return hosts_[index].forbidden; });
+    const HostIndex host =
+        *std::find_if(sites_[pick.site].hosts.begin(), sites_[pick.site].hosts.end(),
+                      [&](HostIndex index) { return hosts_[index].forbidden; });
     Bounce(domain, ranked.campaign, ranked.candidate.id, hosts_[host].fault);
+  } else if (!moved) {
+    const SiteState& site = sites_[pick.site];
+    const std::string& fault = hosts_[site.hosts.front()].fault;
+    Expire(ranked.campaign, ranked.candidate.id,
+           absl::StrCat("no host of ", domain.name, " could be reached", fault.empty() ? "" : ": ",
+                        fault));
   } else {
     EnqueueAt(domain, {ranked.campaign, ranked.candidate, absl::InfinitePast()});
     WakeAfter(now_.steady + absl::Milliseconds(1));  // That lane may have had its turn.
@@ -340,8 +360,10 @@ std::optional<Shard::Impl::Pick> Shard::Impl::BestFor(const IpState& ip,
       const DomainState& domain = domains_[static_cast<size_t>(ranked.candidate.domain.value())];
       if (domain.refresh_at <= now_.wall) stale_.push_back(ranked.candidate.domain);
       const SiteIndex site = domain.site;
-      if (site >= 0 && (SiteUsable(ip, site, nullptr) || SiteForbidden(ip.pool, site) ||
-                        domain.mx == DomainState::Mx::kNoMail)) {
+      if (site >= 0 &&
+          (SiteUsable(ip, site, nullptr) || SiteForbidden(ip.pool, site) ||
+           domain.mx == DomainState::Mx::kNoMail ||
+           Overdue(ranked.campaign, ranked.candidate.id, SiteDownSince(ip.pool, site)))) {
         best = Pick{&queue, ranked, site};
         return false;
       }

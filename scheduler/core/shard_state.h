@@ -45,6 +45,8 @@ struct HostState {
   int failures = 0;        // In a row.
   bool forbidden = false;  // The transport never connects to it.
   absl::Time backoff_until = absl::InfinitePast();
+  absl::Time down_since =
+      absl::InfiniteFuture();  // No attempt went well since; InfiniteFuture: up.
   std::string fault;
 };
 
@@ -59,7 +61,8 @@ struct DomainState {
   std::string name;
   enum class Mx { kUnknown, kAsked, kKnown, kNoMail } mx = Mx::kUnknown;
   SiteIndex site = -1;
-  absl::Time refresh_at = absl::InfiniteFuture();  // Known: ask again when mail is there.
+  absl::Time refresh_at = absl::InfiniteFuture();        // Known: ask again when mail is there.
+  absl::Time unanswered_since = absl::InfiniteFuture();  // Asked: nobody knows its MX hosts since.
   std::string fault;
   // Recipients that wait for the MX hosts to be known. Of a pinned IP and attempts, `Tried` knows.
   struct Waiting {
@@ -99,10 +102,10 @@ struct LaneBook {
   TokenBucket bucket;
   RateMeter meter;
   absl::btree_map<absl::CivilDay, LedgerRow> ledger;
-  RecipientQueue pinned;  // Greylisted here: to be retried from here.
+  RecipientQueue pinned;                      // Greylisted here: to be retried from here.
   std::vector<ConnectionState*> connections;  // Opening or open; oldest first.
-  std::deque<Flight> ready;  // Claimed and durable, waiting for a connection.
-  int claims_pending = 0;    // Deliveries in a claim that is not answered yet.
+  std::deque<Flight> ready;                   // Claimed and durable, waiting for a connection.
+  int claims_pending = 0;                     // Deliveries in a claim that is not answered yet.
   absl::Time local_backoff_until = absl::InfinitePast();  // Our own trouble: bind, descriptors.
   std::string local_fault;
   // False: nothing can leave before a letter, or a time in IpState::alarms, wakes it.

@@ -45,7 +45,9 @@ struct Campaign {
   std::string raw_message;  // A whole RFC 5322 message, instead of subject, bodies and headers.
   std::string feedback_sender_id;             // Of the Feedback-ID. "": there is none.
   std::string list_unsubscribe;               // "<https://…>, <mailto:…>". May be "".
-  absl::Duration lifetime = absl::Hours(72);  // From the first attempt until a retry is given up.
+  // From the first attempt until retries are given up; while no host can be reached, from when that
+  // began.
+  absl::Duration lifetime = absl::Hours(72);
   CampaignState state = CampaignState::kDraft;
   std::string state_reason;
   absl::Time create_time;
