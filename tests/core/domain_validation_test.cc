@@ -299,7 +299,9 @@ TEST(Validation, BrokenAddressesAreNamedWithTheirFault) {
             "is 304 octets long; at most 254"},
         Bad{"long as A-labels",
             std::string(60, 'a') + "@" + std::string(60, 'b') + "." + std::string(60, 'c') + "." +
-                std::string(60, 'd') + ".\xC3\xBCx",
+                std::string(60, 'd') +
+                ".\xC3\xBC"
+                "xxxx",
             "octets long; at most 254"},
         Bad{"a megabyte", std::string(1 << 20, 'a') + "@example.com",
             "is 1048588 octets long; at most 254"}}) {
