@@ -8,8 +8,6 @@ namespace crescendo::engine {
 namespace {
 
 using support::Rig;
-using testing::ElementsAre;
-using testing::IsEmpty;
 using testing::SizeIs;
 
 TEST(CampaignTls, HoldsThroughARestartAndStopsNobodyElse) {
@@ -18,17 +16,12 @@ TEST(CampaignTls, HoldsThroughARestartAndStopsNobodyElse) {
   rig.MakePool();
   rig.transport.OfferNoTls();
   rig.transport.AcceptAll(true);
-  rig.MakeCampaign("secret", {"ann@a.test", "bob@b.test"});
-  const auto secret = rig.Await<Campaign>(
-      [&](auto done) { rig.engine().GetCampaign(CampaignId("secret"), std::move(done)); });
-  ASSERT_TRUE(secret.ok());
-  EXPECT_THAT(rig.transport.sent(), IsEmpty()) << "the rig turns the engine with the next question";
-
-  Campaign stricter = *secret;
-  stricter.tls = TlsPolicy::kRequired;
+  Campaign secret = support::NewCampaign("secret");
+  secret.tls = TlsPolicy::kRequired;
   ASSERT_TRUE(
-      rig.Await<Campaign>([&](auto done) { rig.engine().Put(stricter, {}, std::move(done)); })
-          .ok());
+      rig.Await<Campaign>([&](auto done) { rig.engine().Put(secret, {}, std::move(done)); }).ok());
+  ASSERT_TRUE(rig.Import("secret", 1, {"ann@a.test", "bob@b.test"}).ok());
+  ASSERT_TRUE(rig.Change("secret", CampaignVerb::kStart).ok());
   rig.MakeCampaign("open", {"cid@c.test"});
   for (int i = 0; i < 5; ++i) rig.engine().Turn();
   ASSERT_THAT(rig.transport.sent(), SizeIs(1));
