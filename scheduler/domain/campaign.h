@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "scheduler/domain/egress_ip.h"
 #include "scheduler/domain/ids.h"
+#include "scheduler/domain/provider.h"
 #include "scheduler/domain/reply.h"
 
 namespace crescendo {
@@ -48,6 +49,9 @@ struct Campaign {
   // From the first attempt until retries are given up; while no host can be reached, from when that
   // began.
   absl::Duration lifetime = absl::Hours(72);
+  // What its mail needs at least; less than the provider's policy counts for nothing, nor does
+  // kNever.
+  TlsPolicy tls = TlsPolicy::kNever;
   CampaignState state = CampaignState::kDraft;
   std::string state_reason;
   absl::Time create_time;
