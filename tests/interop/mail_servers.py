@@ -12,6 +12,7 @@ import subprocess
 
 HERE = pathlib.Path(__file__).resolve().parent
 SYSTEM_PYTHON = "/usr/bin/python3"  # aiosmtpd comes as a Debian package.
+NODE = 20  # What Haraka asks for.
 SIZE = 300000  # The largest message, where SIZE is offered.
 
 
@@ -323,7 +324,10 @@ def missing(name, root):
         return fetch
     if name in ("smtp-server", "haraka"):
         if not shutil.which("node"):
-            return "there is no node"
+            return f"there is no node of version {NODE}"
+        version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
+        if int(version.strip().lstrip("v").split(".")[0]) < NODE:
+            return f"node is {version.strip()}; it takes {NODE}"
         folder = {"smtp-server": "smtp-server", "haraka": "Haraka"}[name]
         if not (root / "npm/node_modules" / folder).exists():
             return fetch
