@@ -25,7 +25,8 @@ bool AboutRate(ReplyCategory category) {
 
 }  // namespace
 
-void Shard::Impl::OnOpened(ConnectionState& connection) {
+void Shard::Impl::OnOpened(ConnectionState& connection, const ports::TransportEvent& event) {
+  LearnTls(connection, event);
   if (connection.state != ConnectionState::State::kOpening) return;
   connection.state = ConnectionState::State::kIdle;
   connection.idle_since = now_.wall;
@@ -82,6 +83,8 @@ void Shard::Impl::OnClosed(ConnectionState& connection, const ports::TransportEv
       hosts_[connection.host].forbidden = true;
       hosts_[connection.host].fault = event.detail;
       WakeProvider(lane.provider);
+    } else if (event.tls_failed) {
+      TlsFailed(connection, event);
     } else if (event.reply.code >= 400) {
       const Classification meaning =
           classifier_.Classify(event.reply, providers_[lane.provider].provider.id);
@@ -219,7 +222,8 @@ void Shard::Impl::Retry(LaneBook& lane, const Flight& flight, ports::Settle sett
     const bool full = category == ReplyCategory::kMailboxFull;
     settle.state = full ? DeliveryState::kBounced : DeliveryState::kExpired;
     tried_.erase(settle.delivery);
-    Finish(lane, flight.ranked.campaign, std::move(settle), full ? EventType::kBounced : EventType::kExpired);
+    Finish(lane, flight.ranked.campaign, std::move(settle),
+           full ? EventType::kBounced : EventType::kExpired);
     return;
   }
   settle.state = DeliveryState::kDeferred;
@@ -227,8 +231,18 @@ void Shard::Impl::Retry(LaneBook& lane, const Flight& flight, ports::Settle sett
   if (category == ReplyCategory::kGreylisted) settle.pinned_ip = lane.lane.egress_ip;
   const EgressIpId pinned = settle.pinned_ip;
   const bool doubt = settle.slot == ports::Settle::Slot::kInDoubt;
-  Finish(lane, flight.ranked.campaign, std::move(settle), doubt ? EventType::kInDoubt : EventType::kDeferred);
+  Finish(lane, flight.ranked.campaign, std::move(settle),
+         doubt ? EventType::kInDoubt : EventType::kDeferred);
   Requeue(again, at, pinned);
+}
+
+void Shard::Impl::SettleRefused(LaneBook& lane, const Flight& flight) {
+  Flight unsent = flight;
+  unsent.tried.first_attempt_time = flight.claimed.first_attempt_time;
+  ports::Settle settle = NewSettle(lane, unsent);
+  settle.category = ReplyCategory::kOtherTemporary;
+  settle.reply = Cut(unsent.refusal);
+  Retry(lane, unsent, std::move(settle), ReplyCategory::kOtherTemporary, absl::ZeroDuration());
 }
 
 void Shard::Impl::SettleInDoubt(ConnectionState& connection, const Flight& flight,
@@ -442,7 +456,8 @@ void Shard::Impl::Accepted(LaneBook& lane, CampaignKey campaign) {
 void Shard::Impl::HostWorks(const ConnectionState& connection) {
   HostState& host = hosts_[connection.host];
   if (host.failures == 0) return;
-  host = HostState();
+  host.failures = 0;
+  host.backoff_until = absl::InfinitePast();
   WakeProvider(connection.lane->provider);
 }
 

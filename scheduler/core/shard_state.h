@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "scheduler/core/day_pacer.h"
 #include "scheduler/core/recipient_queue.h"
+#include "scheduler/core/status.h"
 #include "scheduler/core/throttle.h"
 #include "scheduler/core/token_bucket.h"
 #include "scheduler/domain/campaign.h"
@@ -40,12 +41,20 @@ struct ProviderState {
   TokenBucket bucket;  // All our IPs together.
 };
 
+// TLS that failed, and until when that is remembered.
+struct TlsFault {
+  absl::Time until = absl::InfinitePast();
+  std::string text;
+};
+
 // One address of a host.
 struct HostState {
   int failures = 0;        // In a row.
   bool forbidden = false;  // The transport never connects to it.
   absl::Time backoff_until = absl::InfinitePast();
   std::string fault;
+  TlsFault not_encrypted, not_verified;  // It refused sessions that demanded so much.
+  TlsFault downgraded;  // The handshake failed where TLS was wished for: not tried again for now.
 };
 
 // A set of MX hosts. Domains with the same set share connections.
@@ -83,7 +92,8 @@ struct Flight {
   RecipientQueue::Ranked ranked;
   Tried tried;
   SiteIndex site = 0;
-  absl::CivilDay day;  // Whose slot it has.
+  absl::CivilDay day;   // Whose slot it has.
+  std::string refusal;  // Why no host is given it: it is deferred once it is claimed.
   ports::ClaimedDelivery claimed;
 };
 
@@ -99,10 +109,11 @@ struct LaneBook {
   TokenBucket bucket;
   RateMeter meter;
   absl::btree_map<absl::CivilDay, LedgerRow> ledger;
-  RecipientQueue pinned;  // Greylisted here: to be retried from here.
+  RecipientQueue pinned;                      // Greylisted here: to be retried from here.
   std::vector<ConnectionState*> connections;  // Opening or open; oldest first.
-  std::deque<Flight> ready;  // Claimed and durable, waiting for a connection.
-  int claims_pending = 0;    // Deliveries in a claim that is not answered yet.
+  std::deque<Flight> ready;                   // Claimed and durable, waiting for a connection.
+  LaneTls tls;
+  int claims_pending = 0;  // Deliveries in a claim that is not answered yet.
   absl::Time local_backoff_until = absl::InfinitePast();  // Our own trouble: bind, descriptors.
   std::string local_fault;
   // False: nothing can leave before a letter, or a time in IpState::alarms, wakes it.
@@ -180,6 +191,12 @@ struct ConnectionState {
   SiteIndex site = 0;
   HostIndex host = 0;
   enum class State { kOpening, kIdle, kBusy, kClosing } state = State::kOpening;
+  ports::MxHost mx;
+  // What a mail that goes this way gets, for certain: as it was asked for, then as it is. In the
+  // clear it is kOpportunistic.
+  TlsPolicy tls = TlsPolicy::kOpportunistic;
+  std::vector<std::string> tls_names;  // That were verified.
+  std::string clear_reason;            // Why it was asked for without TLS.
   int sent = 0;
   absl::Time idle_since;
   std::optional<Flight> flight;

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "scheduler/domain/egress_ip.h"
 #include "scheduler/domain/ids.h"
+#include "scheduler/domain/provider.h"
 #include "scheduler/domain/reply.h"
 
 namespace crescendo {
@@ -46,6 +47,9 @@ struct Campaign {
   std::string feedback_sender_id;             // Of the Feedback-ID. "": there is none.
   std::string list_unsubscribe;               // "<https://…>, <mailto:…>". May be "".
   absl::Duration lifetime = absl::Hours(72);  // From the first attempt until a retry is given up.
+  // What its mail needs at least; less than the provider's policy counts for nothing, nor does
+  // kNever.
+  TlsPolicy tls = TlsPolicy::kNever;
   CampaignState state = CampaignState::kDraft;
   std::string state_reason;
   absl::Time create_time;

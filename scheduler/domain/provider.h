@@ -14,8 +14,14 @@
 
 namespace crescendo {
 
-// How a session to this provider uses STARTTLS. kVerified also checks name and chain.
-enum class TlsPolicy { kOpportunistic, kRequired, kVerified, kNever };
+// How a session uses STARTTLS. The weakest first, so that the stricter of two is the greater.
+enum class TlsPolicy {
+  kNever,
+  kOpportunistic,  // When it is offered and works.
+  kRequired,       // No mail without it.
+  kVerified,       // And the certificate's name and chain are checked.
+};
+inline bool DemandsTls(TlsPolicy policy) { return policy >= TlsPolicy::kRequired; }
 
 struct Provider {
   ProviderId id;

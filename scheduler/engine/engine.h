@@ -29,6 +29,7 @@
 #include "scheduler/ports/composer.h"
 #include "scheduler/ports/mx_resolver.h"
 #include "scheduler/ports/store.h"
+#include "scheduler/ports/tls_policy.h"
 #include "scheduler/ports/transport.h"
 
 namespace crescendo::engine {
@@ -57,6 +58,7 @@ struct Edges {
   ports::MessageComposer* composer;
   const ProviderCatalog* providers;
   const core::ReplyClassifier* classifier;
+  const ports::TlsPolicies* tls = &ports::StrictestTls();
 };
 
 enum class Threads {

@@ -42,6 +42,7 @@ Peer PeerOf(ports::OpenConnection request, const SmtpTransportOptions& options) 
   peer.host_address = std::move(request.host.address);
   peer.port = request.host.port;
   peer.tls = request.tls;
+  peer.tls_names = std::move(request.tls_names);
   return peer;
 }
 
@@ -167,9 +168,12 @@ void SmtpTransport::Loop::OnEvent(ConnectionId id, DialogueEvent event) {
   TransportEvent out;
   out.connection = id;
   out.tls = event.tls;
+  out.downgraded = event.downgraded;
+  out.tls_failed = event.tls_failed;
   switch (event.kind) {
     case DialogueEvent::Kind::kOpened:
       out.kind = TransportEvent::Kind::kOpened;
+      out.detail = std::move(event.detail);
       break;
     case DialogueEvent::Kind::kSent:
       out.kind = TransportEvent::Kind::kSent;
@@ -196,7 +200,8 @@ absl::StatusOr<std::unique_ptr<SmtpTransport>> SmtpTransport::Create(SmtpTranspo
     return absl::InvalidArgumentError(
         absl::StrCat("max_connections is ", options.max_connections, "; use 1 to 1000000"));
   }
-  ASSIGN_OR_RETURN(std::unique_ptr<TlsClient> tls, TlsClient::Create(options.ca_file));
+  ASSIGN_OR_RETURN(std::unique_ptr<TlsClient> tls,
+                   TlsClient::Create(options.ca_file, options.tls_sessions));
   return std::unique_ptr<SmtpTransport>(
       new SmtpTransport(std::make_unique<Loop>(std::move(options), std::move(tls))));
 }

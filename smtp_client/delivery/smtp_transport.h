@@ -29,6 +29,7 @@ struct SmtpTransportOptions {
   // BDAT where it is offered, instead of DATA (RFC 3030). It saves no round trip, and a middlebox
   // that lets the offer through but not the command turns it into a bounce.
   bool chunking = false;
+  size_t tls_sessions = 1000;     // Kept to be resumed, some 5 KB each (L11). 0: none.
   std::string ca_file;            // For TlsPolicy::kVerified. "": the system's.
   DestinationGuard destinations;  // Hosts that are not `trusted` must pass it.
 };

@@ -84,13 +84,14 @@ Connection::Connection(asio::io_context& io, TlsClient& tls, const Deadlines& de
       listener_(std::move(listener)),
       socket_(io),
       watchdog_(io) {
-  StartDialogue(peer_.tls);
+  StartDialogue("");
 }
 
-void Connection::StartDialogue(TlsPolicy tls) {
+void Connection::StartDialogue(std::string downgraded) {
   DialogueOptions options;
   options.ehlo_name = peer_.ehlo_name;
-  options.tls = tls;
+  options.tls = downgraded.empty() ? peer_.tls : TlsPolicy::kNever;
+  options.downgraded = std::move(downgraded);
   options.chunking = peer_.chunking;
   options.reply_limits = peer_.reply_limits;
   options.peer = absl::StrCat(Name(peer_), " from ", peer_.source_address);
@@ -180,23 +181,30 @@ asio::awaitable<void> Connection::ShakeHands() {
     dialogue_->Ended("a reply before STARTTLS was sent");
     co_return;
   }
-  tls_ = tls_client_.Wrap(socket_, peer_.host_name, peer_.tls);
+  tls_ = tls_client_.Wrap(socket_,
+                          TlsPeer{peer_.host_name, peer_.host_address, peer_.port, peer_.tls_names},
+                          peer_.tls);
   asio::error_code error;
   co_await tls_->async_handshake(TlsStream::client, redirect_error(use_awaitable, error));
   if (dialogue_->wait() != Wait::kHandshake) co_return;  // Closed meanwhile.
-  if (!error) {
+  if (error) {
+    HandshakeFailed(error);
+  } else {
     dialogue_->HandshakeDone(DescribeTls(*tls_));
-    co_return;
   }
-  if (peer_.tls != TlsPolicy::kOpportunistic) {
-    dialogue_->Ended(absl::StrCat("TLS handshake with ", Name(peer_), ": ", error.message()));
-    co_return;
-  }
+}
+
+void Connection::HandshakeFailed(const asio::error_code& error) {
+  std::string fault = tls_client_.Fault(*tls_, error);
+  if (!handshake_fault_.empty()) fault = std::move(handshake_fault_);
+  // Whoever answers in the clear may have been made to, and must not gain the mail by it.
+  if (IsPlainText(error)) return dialogue_->Ended(kInjected);
+  if (peer_.tls != TlsPolicy::kOpportunistic) return dialogue_->HandshakeFailed(fault);
   // TLS was only wished for (RFC 7435): once more, on a new connection, in the clear.
   asio::error_code ignored;
   socket_.close(ignored);
   tls_.reset();
-  StartDialogue(TlsPolicy::kNever);
+  StartDialogue(std::move(fault));
 }
 
 asio::awaitable<void> Connection::Read() {
@@ -323,8 +331,9 @@ void Connection::OnWatch() {
                      WaitName(wait)));
     return Pump();
   }
-  if (wait == Wait::kHandshake && peer_.tls == TlsPolicy::kOpportunistic) {
+  if (wait == Wait::kHandshake) {
     deadline_ = TimePoint::max();
+    handshake_fault_ = TimedOut(wait, deadlines_.handshake, /*whole_transaction=*/false);
     asio::error_code ignored;
     socket_.close(ignored);  // Which ShakeHands() takes for a handshake that failed.
     return;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
@@ -34,7 +35,8 @@ struct Peer {
   std::string host_address;  // Literal.
   uint16_t port = 25;
   TlsPolicy tls = TlsPolicy::kOpportunistic;
-  bool chunking = false;  // BDAT where it is offered, instead of DATA.
+  std::vector<std::string> tls_names;  // See ports::OpenConnection.
+  bool chunking = false;               // BDAT where it is offered, instead of DATA.
   ReplyLimits reply_limits;
 };
 
@@ -56,10 +58,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   static asio::awaitable<void> Run(std::shared_ptr<Connection> self);
   asio::awaitable<void> Connect();
   asio::awaitable<void> ShakeHands();
+  void HandshakeFailed(const asio::error_code& error);
   asio::awaitable<void> Read();
   // Opens the socket and binds it. False, and the dialogue is told, if that fails.
   bool OpenSocket(asio::ip::tcp::endpoint* remote);
-  void StartDialogue(TlsPolicy tls);
+  // `downgraded`: why TLS is not tried although it was wished for; "": it is as the peer's policy.
+  void StartDialogue(std::string downgraded);
 
   // Carries out what the dialogue wants after anything happened.
   void Pump();
@@ -90,6 +94,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   size_t block_ = 0;    // Where in outbox_ the block begins that the deadline is for.
   bool writing_ = false;
   bool write_failed_ = false;
+  std::string handshake_fault_;        // A deadline's, which closed the socket.
   std::optional<std::string> ending_;  // Why, until the write under way has ended.
 
   asio::steady_timer watchdog_;

@@ -38,8 +38,9 @@ Wait WaitOf(SmtpStage stage) {
 }
 
 bool Refuses(const Reply& reply) { return reply.temporary() || reply.permanent(); }
-bool Demands(TlsPolicy policy) {
-  return policy == TlsPolicy::kRequired || policy == TlsPolicy::kVerified;
+// It does not know the command at all.
+bool Unknown(const Reply& reply) {
+  return reply.code == 500 || reply.code == 502 || reply.code == 504;
 }
 
 std::string Unexpected(absl::string_view to, const Reply& reply) {
@@ -88,6 +89,9 @@ Dialogue::Dialogue(DialogueOptions options)
       transcript_(options_.transcript_bytes),
       parser_(options_.reply_limits) {
   transcript_.Note(options_.peer);
+  if (options_.downgraded.empty()) return;
+  tls_detail_ = options_.downgraded;
+  transcript_.Note(absl::StrCat("in the clear after ", options_.downgraded));
 }
 
 void Dialogue::Connected() {
@@ -168,10 +172,11 @@ void Dialogue::OnEhlo(const Reply& reply) {
     return DecideTls();
   }
   // RFC 5321 §3.2: an old server knows only HELO, and so no STARTTLS.
-  if (reply.permanent() && !helo_ && (tls_ || !Demands(options_.tls))) {
+  if (reply.permanent() && !helo_ && (tls_ || !DemandsTls(options_.tls))) {
     helo_ = true;
     return SendEhlo();
   }
+  closing_.tls_failed = Unknown(reply) && !tls_ && DemandsTls(options_.tls);
   if (Refuses(reply)) return Refused(reply);
   Fail(Unexpected("EHLO", reply));
 }
@@ -179,20 +184,30 @@ void Dialogue::OnEhlo(const Reply& reply) {
 void Dialogue::DecideTls() {
   if (tls_ || options_.tls == TlsPolicy::kNever) return Open();
   if (offered_.start_tls) return SendCommand(kStartTlsCommand, Wait::kStartTls);
-  if (!Demands(options_.tls)) return Open();
-  closing_.detail = "TLS is required and the server does not offer STARTTLS";
+  const absl::string_view fault = "the server does not offer STARTTLS";
+  if (!DemandsTls(options_.tls)) {
+    tls_detail_ = std::string(fault);
+    return Open();
+  }
+  closing_.tls_failed = true;
+  closing_.detail = std::string(fault);
   SayQuit();
 }
 
 void Dialogue::OnStartTls(const Reply& reply) {
   if (reply.code == 220) {
     // Sent in the clear but read as if it came through TLS: an injection (RFC 3207 §6).
-    if (parser_.has_pending()) return Fail("bytes after the reply to STARTTLS: injected?");
+    if (parser_.has_pending()) return Fail(kInjected);
     wait_ = Wait::kHandshake;
     return;
   }
   if (!Refuses(reply)) return Fail(Unexpected("STARTTLS", reply));
-  if (Demands(options_.tls) || reply.code == 421) return Refused(reply);
+  if (reply.code == 421) return Refused(reply);
+  if (DemandsTls(options_.tls)) {
+    closing_.tls_failed = true;
+    return Refused(reply);
+  }
+  tls_detail_ = absl::StrCat("STARTTLS refused: ", reply.ToString());
   Open();
 }
 
@@ -200,9 +215,16 @@ void Dialogue::HandshakeDone(absl::string_view protocol) {
   CRESCENDO_CHECK(wait_ == Wait::kHandshake);
   transcript_.Note(protocol);
   tls_ = true;
+  tls_detail_ = std::string(protocol);
   // RFC 3207 §4.2: what was learnt in the clear is forgotten.
   offered_ = Capabilities();
   SendEhlo();
+}
+
+void Dialogue::HandshakeFailed(absl::string_view detail) {
+  CRESCENDO_CHECK(wait_ == Wait::kHandshake);
+  closing_.tls_failed = true;
+  Fail(detail);
 }
 
 void Dialogue::Open() {
@@ -211,6 +233,8 @@ void Dialogue::Open() {
   DialogueEvent event;
   event.kind = DialogueEvent::Kind::kOpened;
   event.tls = tls_;
+  event.downgraded = !options_.downgraded.empty();
+  event.detail = tls_detail_;
   events_.push_back(std::move(event));
 }
 

@@ -79,6 +79,7 @@ class CutSweep : public ::testing::TestWithParam<Sweep> {
     smtp::SmtpTransportOptions options = SmtpHarness::FastOptions();
     options.transcripts = 1;
     options.chunking = true;
+    options.tls_sessions = 0;  // Every session has as many bytes.
     if (way != Way::kStall) return options;
     smtp::Deadlines& d = options.deadlines;
     for (absl::Duration* limit : {&d.banner, &d.ehlo, &d.start_tls, &d.handshake, &d.mail, &d.rcpt,

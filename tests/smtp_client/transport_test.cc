@@ -163,7 +163,7 @@ TEST(SmtpTransport, KeepsADeadlineForEachStep) {
       {"handshake",
        &D::handshake,
        Greeting({"STARTTLS"}) + SmtpScript{Read("STARTTLS"), Say("220 go\r\n"), Hang()},
-       {"closed: TLS handshake not done in 50ms"}},
+       {"closed without TLS: TLS handshake not done in 50ms"}},
       {"MAIL",
        &D::mail,
        open + commands + SmtpScript{Hang()},
@@ -367,8 +367,8 @@ TEST(SmtpTransport, VerifiesTheCertificateWhereAskedTo) {
   int64_t id = 0;
   for (const Case& c : {
            Case{"its name, a known issuer", good, "opened with TLS"},
-           Case{"another name", other_name, "closed: TLS handshake with mx.test"},
-           Case{"an unknown issuer", unknown, "closed: TLS handshake with mx.test"},
+           Case{"another name", other_name, "closed without TLS: TLS handshake: "},
+           Case{"an unknown issuer", unknown, "closed without TLS: TLS handshake: "},
        }) {
     SCOPED_TRACE(c.name);
     SmtpScriptServer server({TlsGreeting() + kGoodbye}, &c.certificate);
@@ -395,13 +395,15 @@ TEST(SmtpTransport, FallsBackToTheClearOnlyWhereTlsIsAWish) {
       SmtpHarness smtp(options);
       smtp.Open(server.port(), 1, policy);
       if (policy == TlsPolicy::kRequired) {
-        EXPECT_THAT(Describe(smtp.Next()), StartsWith("closed: TLS handshake "));
+        EXPECT_THAT(Describe(smtp.Next()), StartsWith("closed without TLS: TLS handshake"));
         EXPECT_EQ(server.clients().size(), 1u);
         continue;
       }
-      EXPECT_EQ(Describe(smtp.Next()), "opened");
+      EXPECT_EQ(Describe(smtp.Next()), "opened after a downgrade");
       smtp.Send(1, 7);
       EXPECT_EQ(Describe(smtp.Next()), "sent, reply 250 at end of data, usable");
+      EXPECT_THAT(smtp.transport().Transcript(DeliveryId(7)),
+                  HasSubstr("* in the clear after TLS handshake"));
       EXPECT_EQ(server.clients().size(), 2u);
     }
   }

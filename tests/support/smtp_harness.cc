@@ -78,11 +78,14 @@ TransportEvent SmtpHarness::Next() {
 std::string Describe(const TransportEvent& event) {
   switch (event.kind) {
     case TransportEvent::Kind::kOpened:
-      return event.tls ? "opened with TLS" : "opened";
+      return event.tls          ? "opened with TLS"
+             : event.downgraded ? "opened after a downgrade"
+                                : "opened";
     case TransportEvent::Kind::kSent:
       break;
     case TransportEvent::Kind::kClosed:
       return absl::StrCat(event.local_failure ? "closed by us" : "closed",
+                          event.tls_failed ? " without TLS" : "",
                           event.reply.code != 0 ? " after " : "", event.reply.ToString(),
                           event.detail.empty() ? "" : ": ", event.detail);
   }

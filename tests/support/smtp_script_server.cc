@@ -60,14 +60,14 @@ SmtpScript operator+(SmtpScript a, const SmtpScript& b) {
   return a;
 }
 
-TestCertificate MakeCertificate(const std::string& name) {
+TestCertificate MakeCertificate(const std::string& name, long until) {
   std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_EC_gen("P-256"), &EVP_PKEY_free);
   std::unique_ptr<X509, decltype(&X509_free)> x509(X509_new(), &X509_free);
   CRESCENDO_CHECK(key != nullptr && x509 != nullptr);
   X509_set_version(x509.get(), 2);
   ASN1_INTEGER_set(X509_get_serialNumber(x509.get()), 1);
-  X509_gmtime_adj(X509_getm_notBefore(x509.get()), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(x509.get()), 3600);
+  X509_gmtime_adj(X509_getm_notBefore(x509.get()), std::min(until, 0L) - 3600);
+  X509_gmtime_adj(X509_getm_notAfter(x509.get()), until);
   X509_set_pubkey(x509.get(), key.get());
   X509_NAME* const subject = X509_get_subject_name(x509.get());
   X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
@@ -211,7 +211,8 @@ class SmtpScriptServer::Session {
   std::string inbox_;
 };
 
-SmtpScriptServer::SmtpScriptServer(std::vector<SmtpScript> scripts, const TestCertificate* tls)
+SmtpScriptServer::SmtpScriptServer(std::vector<SmtpScript> scripts, const TestCertificate* tls,
+                                   int version)
     : scripts_(std::move(scripts)),
       tls_(asio::ssl::context::tls_server),
       acceptor_(io_, Tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
@@ -219,6 +220,11 @@ SmtpScriptServer::SmtpScriptServer(std::vector<SmtpScript> scripts, const TestCe
   if (tls != nullptr) {
     tls_.use_certificate_chain(asio::buffer(tls->certificate));
     tls_.use_private_key(asio::buffer(tls->key), asio::ssl::context::pem);
+  }
+  if (version != 0) {
+    SSL_CTX_set_min_proto_version(tls_.native_handle(), version);
+    SSL_CTX_set_max_proto_version(tls_.native_handle(), version);
+    SSL_CTX_set_security_level(tls_.native_handle(), 0);  // Also old ones.
   }
   thread_ = std::thread([this] { Serve(); });
 }

@@ -66,15 +66,18 @@ ScriptStep Reset();  // RST.
 SmtpScript Greeting(const std::vector<std::string>& keywords);
 SmtpScript operator+(SmtpScript a, const SmtpScript& b);
 
-// A self-signed certificate for `name`, made now, as PEM.
+// A self-signed certificate for `name`, made now, as PEM. `until`: seconds from now that it is
+// valid.
 struct TestCertificate {
   std::string key, certificate;
 };
-TestCertificate MakeCertificate(const std::string& name);
+TestCertificate MakeCertificate(const std::string& name, long until = 3600);
 
 class SmtpScriptServer {
  public:
-  explicit SmtpScriptServer(std::vector<SmtpScript> scripts, const TestCertificate* tls = nullptr);
+  // `version`: of TLS, and no other (TLS1_2_VERSION …); 0: any.
+  explicit SmtpScriptServer(std::vector<SmtpScript> scripts, const TestCertificate* tls = nullptr,
+                            int version = 0);
   ~SmtpScriptServer();
 
   uint16_t port() const { return port_; }
