@@ -216,10 +216,9 @@ std::string Protocol(Client& client, TlsPolicy tls, const char* name = "mx.test"
   if (!absl::StartsWith(opened, "opened")) return "closed";
   const std::string said = client.Deliver(Plain());
   if (said != "250") return said;
-  if (opened == "opened") return "clear";
   const std::string transcript = client.Transcript();
   const size_t at = transcript.find("* TLSv");
-  return at == std::string::npos ? opened : transcript.substr(at + 2, 7);
+  return at == std::string::npos ? "clear" : transcript.substr(at + 2, 7);
 }
 
 template <TlsPolicy policy>
