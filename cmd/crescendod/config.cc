@@ -51,6 +51,14 @@ absl::Status ReadLimits(const ConfigReader& reader, Settings* settings) {
                          &settings->drain_limit);
 }
 
+absl::Status ReadKib(const ConfigReader& reader, const std::string& field, int64_t low,
+                     int64_t high, size_t* bytes) {
+  int kib = static_cast<int>(*bytes >> 10);
+  RETURN_IF_ERROR(reader.Int(field, low, high, &kib));
+  *bytes = static_cast<size_t>(kib) << 10;
+  return absl::OkStatus();
+}
+
 absl::Status ReadSmtp(const ConfigReader& reader, Settings* settings) {
   smtp::Deadlines& deadlines = settings->deadlines;
   const auto deadline = [&](const std::string& field, absl::Duration* out) {
@@ -68,6 +76,9 @@ absl::Status ReadSmtp(const ConfigReader& reader, Settings* settings) {
   RETURN_IF_ERROR(deadline("block_timeout", &deadlines.data_block));
   RETURN_IF_ERROR(deadline("final_dot_timeout", &deadlines.final_dot));
   RETURN_IF_ERROR(deadline("transaction_timeout", &deadlines.transaction));
+  RETURN_IF_ERROR(deadline("opening_timeout", &deadlines.opening));
+  RETURN_IF_ERROR(ReadKib(reader, "block_kib", 1, 1024, &deadlines.block_bytes));
+  RETURN_IF_ERROR(ReadKib(reader, "reply_kib", 4, 1024, &settings->reply_limits.reply_bytes));
 
   core::Options& options = settings->options;
   RETURN_IF_ERROR(reader.Duration("idle_connection", absl::ZeroDuration(), absl::Hours(1),

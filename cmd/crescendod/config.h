@@ -37,6 +37,7 @@ struct Settings {
   std::optional<base::ClockScale> clock;  // None: the machine's.
   core::Options options;
   smtp::Deadlines deadlines;
+  smtp::ReplyLimits reply_limits;
   bool chunking = false;
   store::SqliteOptions store = {.reserve_mib = 128};
   absl::Duration drain_limit = absl::Seconds(30);

@@ -175,6 +175,7 @@ absl::Status Daemon::Start() {
   smtp::SmtpTransportOptions transport;
   transport.deadlines = settings_.deadlines;
   transport.chunking = settings_.chunking;
+  transport.reply_limits = settings_.reply_limits;
   transport.destinations = settings_.destinations;
   transport.max_connections = settings_.options.max_connections;
   ASSIGN_OR_RETURN(transport_, smtp::SmtpTransport::Create(transport));

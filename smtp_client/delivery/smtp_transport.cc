@@ -32,9 +32,10 @@ TransportEvent::SentResult ResultOf(SendOutcome::Result result) {
   return TransportEvent::SentResult::kInDoubt;
 }
 
-Peer PeerOf(ports::OpenConnection request, bool chunking) {
+Peer PeerOf(ports::OpenConnection request, const SmtpTransportOptions& options) {
   Peer peer;
-  peer.chunking = chunking;
+  peer.chunking = options.chunking;
+  peer.reply_limits = options.reply_limits;
   peer.source_address = std::move(request.source_address);
   peer.ehlo_name = std::move(request.ehlo_name);
   peer.host_name = std::move(request.host.name);
@@ -111,7 +112,7 @@ void SmtpTransport::Loop::Open(ports::OpenConnection request) {
   }
   auto connection = std::make_shared<Connection>(
       io_, *tls_, options_.deadlines, options_.transcript_bytes,
-      PeerOf(std::move(request), options_.chunking),
+      PeerOf(std::move(request), options_),
       [this, id](DialogueEvent event) { OnEvent(id, std::move(event)); });
   const bool fresh = held_.emplace(id, Held{connection, DeliveryId()}).second;
   CRESCENDO_CHECK(fresh);

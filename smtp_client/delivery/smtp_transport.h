@@ -23,6 +23,7 @@ namespace crescendo::smtp {
 struct SmtpTransportOptions {
   Deadlines deadlines;
   int max_connections = 1000;      // Sockets held (L11). Range: [1, 1000000].
+  ReplyLimits reply_limits;        // What a server may say at once (L11).
   size_t transcripts = 1000;       // Deliveries whose dialogue is kept.
   size_t transcript_bytes = 4096;  // Of each.
   // BDAT where it is offered, instead of DATA (RFC 3030). It saves no round trip, and a middlebox

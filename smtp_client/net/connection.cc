@@ -61,7 +61,7 @@ std::string TimedOut(Wait wait, absl::Duration limit, bool whole_transaction) {
     case Wait::kHandshake:
       return absl::StrCat("TLS handshake not done", in);
     case Wait::kDataBlock:
-      return absl::StrCat("nothing of the message taken", in);
+      return absl::StrCat("no block of the message taken", in);
     default:
       return absl::StrCat("no reply to ", WaitName(wait), in);
   }
@@ -93,12 +93,14 @@ void Connection::StartDialogue(std::string downgraded) {
   options.tls = downgraded.empty() ? peer_.tls : TlsPolicy::kNever;
   options.downgraded = std::move(downgraded);
   options.chunking = peer_.chunking;
+  options.reply_limits = peer_.reply_limits;
   options.peer = absl::StrCat(Name(peer_), " from ", peer_.source_address);
   options.transcript_bytes = transcript_bytes_;
   dialogue_ = std::make_unique<Dialogue>(std::move(options));
 }
 
 void Connection::Start() {
+  opening_deadline_ = After(deadlines_.opening);
   asio::co_spawn(socket_.get_executor(), Run(shared_from_this()), asio::detached);
 }
 
@@ -238,7 +240,7 @@ void Connection::Pump() {
   KeepDeadline();
   if (writing_ || !dialogue_->has_output()) return;
   outbox_.clear();
-  written_ = 0;
+  written_ = block_ = 0;
   dialogue_->TakeOutput(&outbox_);
   writing_ = true;
   WriteSome();
@@ -271,7 +273,12 @@ void Connection::OnWritten(const asio::error_code& error, size_t bytes) {
     return Pump();
   }
   if (written_ < outbox_.size()) {
-    SetDeadline(deadlines_.For(dialogue_->wait()));
+    dialogue_->WrittenInPart();
+    if (written_ - block_ >= deadlines_.block_bytes) {
+      block_ = written_;
+      SetDeadline(deadlines_.For(dialogue_->wait()));
+    }
+    if (dialogue_->wait() == Wait::kNothing) return Pump();
     return WriteSome();
   }
   writing_ = false;
@@ -300,6 +307,7 @@ void Connection::SetDeadline(absl::Duration limit) {
   if (dialogue_->wait() >= Wait::kRset && dialogue_->wait() <= Wait::kFinalDot) {
     deadline_ = std::min(deadline_, transaction_deadline_);
   }
+  if (dialogue_->wait() <= Wait::kHandshake) deadline_ = std::min(deadline_, opening_deadline_);
   // A timer that rings too early sets itself anew; only one that rings too late must be moved.
   if (deadline_ == TimePoint::max()) return;
   if (!watching_ || watchdog_.expiry() > deadline_) Watch();
@@ -318,6 +326,11 @@ void Connection::OnWatch() {
   const Wait wait = dialogue_->wait();
   if (wait == Wait::kNothing || deadline_ == TimePoint::max()) return;
   if (After(absl::ZeroDuration()) < deadline_) return Watch();
+  if (deadline_ == opening_deadline_) {
+    End(absl::StrCat("not opened in ", absl::FormatDuration(deadlines_.opening), ", at ",
+                     WaitName(wait)));
+    return Pump();
+  }
   if (wait == Wait::kHandshake) {
     deadline_ = TimePoint::max();
     handshake_fault_ = TimedOut(wait, deadlines_.handshake, /*whole_transaction=*/false);

@@ -37,6 +37,7 @@ struct Peer {
   TlsPolicy tls = TlsPolicy::kOpportunistic;
   std::vector<std::string> tls_names;  // See ports::OpenConnection.
   bool chunking = false;               // BDAT where it is offered, instead of DATA.
+  ReplyLimits reply_limits;
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -90,6 +91,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::array<char, 4096> inbox_;
   std::string outbox_;  // Being written.
   size_t written_ = 0;  // Of outbox_.
+  size_t block_ = 0;    // Where in outbox_ the block begins that the deadline is for.
   bool writing_ = false;
   bool write_failed_ = false;
   std::string handshake_fault_;        // A deadline's, which closed the socket.
@@ -97,6 +99,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   asio::steady_timer watchdog_;
   TimePoint deadline_ = TimePoint::max();
+  TimePoint opening_deadline_ = TimePoint::max();
   TimePoint transaction_deadline_ = TimePoint::max();
   bool watching_ = false;
   Wait watched_wait_ = Wait::kNothing;

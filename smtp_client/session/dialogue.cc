@@ -259,6 +259,12 @@ void Dialogue::Written() {
   FinishTransaction();
 }
 
+void Dialogue::WrittenInPart() {
+  if (!transaction_) return;
+  transaction_->WrittenInPart();
+  FinishTransaction();
+}
+
 void Dialogue::FinishTransaction() {
   if (!transaction_->outcome()) return;
   DialogueEvent event;

@@ -83,6 +83,7 @@ class Dialogue {
   void Connected();
   void Receive(absl::string_view bytes);
   void Written();  // All bytes of the last TakeOutput() were handed to the socket.
+  void WrittenInPart();  // Some of them, and the rest is still to be.
   void HandshakeDone(absl::string_view protocol);
   void HandshakeFailed(absl::string_view detail);
   // It ended, or a deadline passed. `local_failure`: by our own fault.

@@ -131,6 +131,10 @@ void Transaction::Written() {
   if (early_) OnEndOfData(*std::exchange(early_, std::nullopt));
 }
 
+void Transaction::WrittenInPart() {
+  if (early_) Break("a reply before the", *early_);
+}
+
 void Transaction::Receive(Reply reply) {
   ++progress_;
   reply.stage = stage();
@@ -189,7 +193,8 @@ void Transaction::OnEndOfData(const Reply& reply) {
     return;
   }
   if (body_ != Body::kWritten && Accepts(reply)) {
-    // The news that the last bytes left may be behind the reply to them.
+    // The news that the last bytes left may be behind the reply to them; but not behind two.
+    if (early_) return Break("a second reply to", reply);
     early_ = reply;
     awaited_.push_back(SmtpStage::kEndOfData);
     return;

@@ -49,6 +49,8 @@ class Transaction {
   bool has_output() const { return !outgoing_.empty() || body_ == Body::kReady; }
   // All bytes of the last TakeOutput() were handed to the socket.
   void Written();
+  // Some of them were, and the rest is still to be: no reply so far can be the one to its end.
+  void WrittenInPart();
   // A reply came; its stage is set here. REQUIRES: !outcome().
   void Receive(Reply reply);
   // The connection ended or a deadline passed.

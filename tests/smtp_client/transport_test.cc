@@ -211,7 +211,7 @@ TEST(SmtpTransport, GivesUpOnAServerThatStopsReading) {
   smtp.Open(server.port());
   smtp.Next();
   smtp.Send(1, 7, message);
-  EXPECT_EQ(Describe(smtp.Next()), "not transferred: nothing of the message taken in 100ms");
+  EXPECT_EQ(Describe(smtp.Next()), "not transferred: no block of the message taken in 100ms");
   EXPECT_THAT(Describe(smtp.Next()), StartsWith("closed: "));
 }
 

@@ -17,7 +17,7 @@ smtp::SmtpTransportOptions SmtpHarness::FastOptions() {
   smtp::Deadlines& d = options.deadlines;
   for (absl::Duration* limit :
        {&d.connect, &d.banner, &d.ehlo, &d.start_tls, &d.handshake, &d.mail, &d.rcpt, &d.data,
-        &d.data_block, &d.final_dot, &d.rset, &d.quit, &d.transaction}) {
+        &d.data_block, &d.final_dot, &d.rset, &d.quit, &d.opening, &d.transaction}) {
     *limit = absl::Seconds(20);
   }
   return options;

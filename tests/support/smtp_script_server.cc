@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <asio/read.hpp>
@@ -39,6 +40,9 @@ void AddExtension(X509* certificate, int nid, const std::string& value) {
 ScriptStep Say(absl::string_view bytes) { return {ScriptStep::Kind::kSay, std::string(bytes)}; }
 ScriptStep Read(absl::string_view prefix) { return {ScriptStep::Kind::kRead, std::string(prefix)}; }
 ScriptStep ReadMessage() { return {ScriptStep::Kind::kReadMessage, ""}; }
+ScriptStep SipMessage(size_t bytes) { return {ScriptStep::Kind::kSip, "", bytes}; }
+ScriptStep Drip(absl::string_view text) { return {ScriptStep::Kind::kDrip, std::string(text)}; }
+ScriptStep Flood(absl::string_view text) { return {ScriptStep::Kind::kFlood, std::string(text)}; }
 ScriptStep StartTls() { return {ScriptStep::Kind::kStartTls, ""}; }
 ScriptStep Hang() { return {ScriptStep::Kind::kHang, ""}; }
 ScriptStep Stall() { return {ScriptStep::Kind::kStall, ""}; }
@@ -100,6 +104,17 @@ class SmtpScriptServer::Session {
         return ReadLine(step.text);
       case ScriptStep::Kind::kReadMessage:
         return ReadBody();
+      case ScriptStep::Kind::kSip:
+        return SipBody(step.bytes);
+      case ScriptStep::Kind::kDrip:
+        while (!error) {
+          OnStream([&](auto& stream) { asio::write(stream, asio::buffer(step.text), error); });
+          poll(nullptr, 0, 1);  // The pace of a drip.
+        }
+        return false;
+      case ScriptStep::Kind::kFlood:
+        SayFlood(step.text);
+        return false;
       case ScriptStep::Kind::kStartTls:
         // What the client sent ahead of the handshake is part of it.
         tls_ = std::make_unique<asio::ssl::stream<Tcp::socket&>>(socket_, server_.tls_);
@@ -162,6 +177,32 @@ class SmtpScriptServer::Session {
     base::MutexLock lock(&server_.mu_);
     server_.messages_.push_back(body);
     return !body.empty();
+  }
+
+  bool SipBody(size_t bytes) {
+    std::string body = std::exchange(inbox_, {}), sip(bytes, '\0');
+    asio::error_code error;
+    while (!absl::EndsWith(body, "\r\n.\r\n")) {
+      size_t got = 0;
+      OnStream([&](auto& stream) { got = stream.read_some(asio::buffer(sip), error); });
+      if (error) return false;
+      body.append(sip, 0, got);
+      poll(nullptr, 0, 1);  // Its pace.
+    }
+    return true;
+  }
+
+  void SayFlood(const std::string& text) {
+    std::string much;
+    while (much.size() < 65536) much += text;
+    asio::error_code error;
+    for (size_t said = 0; said < 100000000 && !error;) {
+      size_t bytes = 0;
+      OnStream([&](auto& stream) { bytes = asio::write(stream, asio::buffer(much), error); });
+      said += bytes;
+      base::MutexLock lock(&server_.mu_);
+      server_.flooded_ += bytes;
+    }
   }
 
   SmtpScriptServer& server_;
@@ -229,6 +270,11 @@ std::vector<std::string> SmtpScriptServer::messages() const {
 std::vector<std::string> SmtpScriptServer::clients() const {
   base::MutexLock lock(&mu_);
   return clients_;
+}
+
+size_t SmtpScriptServer::flooded() const {
+  base::MutexLock lock(&mu_);
+  return flooded_;
 }
 
 }  // namespace crescendo::testing

@@ -24,9 +24,22 @@
 namespace crescendo::testing {
 
 struct ScriptStep {
-  enum class Kind { kSay, kRead, kReadMessage, kStartTls, kHang, kStall, kCut, kReset };
+  enum class Kind {
+    kSay,
+    kRead,
+    kReadMessage,
+    kSip,
+    kDrip,
+    kFlood,
+    kStartTls,
+    kHang,
+    kStall,
+    kCut,
+    kReset
+  };
   Kind kind;
   std::string text;
+  size_t bytes = 0;
 };
 using SmtpScript = std::vector<ScriptStep>;
 
@@ -35,6 +48,12 @@ ScriptStep Say(absl::string_view bytes);
 ScriptStep Read(absl::string_view prefix);
 // Everything up to CRLF "." CRLF.
 ScriptStep ReadMessage();
+// The same, `bytes` a millisecond.
+ScriptStep SipMessage(size_t bytes);
+// Says it again and again until the client goes: once a millisecond, or as fast as it is taken and
+// 100 MB at most.
+ScriptStep Drip(absl::string_view text);
+ScriptStep Flood(absl::string_view text);
 ScriptStep StartTls();
 // Reads until the client goes.
 ScriptStep Hang();
@@ -67,6 +86,8 @@ class SmtpScriptServer {
   std::vector<std::string> messages() const ABSL_LOCKS_EXCLUDED(mu_);
   // From where the connections came.
   std::vector<std::string> clients() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Bytes that Flood steps got rid of.
+  size_t flooded() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   using Tcp = asio::ip::tcp;
@@ -86,6 +107,7 @@ class SmtpScriptServer {
   std::vector<std::string> lines_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> messages_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> clients_ ABSL_GUARDED_BY(mu_);
+  size_t flooded_ ABSL_GUARDED_BY(mu_) = 0;
   std::thread thread_;
 };
 
