@@ -316,9 +316,9 @@ bool Shard::Impl::Divert(const IpState& ip, const LaneBook& lane, const Pick& pi
   if (takes_none) {
     Bounce(domain, ranked.campaign, ranked.candidate.id, domain.fault);
   } else if (forbidden) {
-    const HostIndex host = *std::find_if(
-        sites_[pick.site].hosts.begin(), sites_[pick.site].hosts.end(),
-        [&](HostIndex index) { return hosts_[index].forbidden; });
+    const HostIndex host =
+        *std::find_if(sites_[pick.site].hosts.begin(), sites_[pick.site].hosts.end(),
+                      [&](HostIndex index) { return hosts_[index].forbidden; });
     Bounce(domain, ranked.campaign, ranked.candidate.id, hosts_[host].fault);
   } else {
     EnqueueAt(domain, {ranked.campaign, ranked.candidate, absl::InfinitePast()});
@@ -546,6 +546,7 @@ bool Shard::Impl::EnsureConnection(LaneBook& lane, SiteIndex site) {
   connection.host = state.hosts[first];
   ports::OpenConnection open;
   open.connection = connection.id;
+  open.lane = lane.lane;
   open.source_address = ip.address;
   open.ehlo_name = ip.ehlo_name;
   open.host = state.mx.hosts[first];

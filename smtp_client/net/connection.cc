@@ -94,6 +94,8 @@ void Connection::StartDialogue(TlsPolicy tls) {
   options.chunking = peer_.chunking;
   options.peer = absl::StrCat(Name(peer_), " from ", peer_.source_address);
   options.transcript_bytes = transcript_bytes_;
+  options.observer = peer_.observer;
+  options.one_by_one = peer_.one_by_one;
   dialogue_ = std::make_unique<Dialogue>(std::move(options));
 }
 
@@ -109,6 +111,11 @@ void Connection::Send(Mail mail) {
 
 void Connection::Quit() {
   dialogue_->Quit();
+  Pump();
+}
+
+void Connection::Abort(absl::string_view detail) {
+  dialogue_->Ended(detail);
   Pump();
 }
 
@@ -183,6 +190,7 @@ asio::awaitable<void> Connection::ShakeHands() {
   co_await tls_->async_handshake(TlsStream::client, redirect_error(use_awaitable, error));
   if (dialogue_->wait() != Wait::kHandshake) co_return;  // Closed meanwhile.
   if (!error) {
+    if (peer_.on_tls) peer_.on_tls(tls_client_.Inspect(*tls_, peer_.host_name));
     dialogue_->HandshakeDone(DescribeTls(*tls_));
     co_return;
   }
@@ -191,6 +199,10 @@ asio::awaitable<void> Connection::ShakeHands() {
     co_return;
   }
   // TLS was only wished for (RFC 7435): once more, on a new connection, in the clear.
+  if (peer_.observer != nullptr) {
+    peer_.observer->OnNote(
+        absl::StrCat("TLS handshake failed (", error.message(), "); once more in the clear"));
+  }
   asio::error_code ignored;
   socket_.close(ignored);
   tls_.reset();

@@ -20,6 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "scheduler/domain/provider.h"
+#include "scheduler/ports/prober.h"
 #include "smtp_client/net/deadlines.h"
 #include "smtp_client/net/tls.h"
 #include "smtp_client/session/dialogue.h"
@@ -35,6 +36,11 @@ struct Peer {
   uint16_t port = 25;
   TlsPolicy tls = TlsPolicy::kOpportunistic;
   bool chunking = false;  // BDAT where it is offered, instead of DATA.
+  // For somebody who watches; may be null.
+  std::shared_ptr<SessionObserver> observer;
+  bool one_by_one = false;  // As DialogueOptions'.
+  // Told of each handshake.
+  std::function<void(const ports::TlsFacts&)> on_tls;
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -48,6 +54,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Start();
   void Send(Mail mail);  // REQUIRES: opened, and nothing under way.
   void Quit();
+  // Ends it at once, without QUIT; `detail` is what its kClosed says.
+  void Abort(absl::string_view detail);
 
  private:
   using TimePoint = asio::steady_timer::time_point;

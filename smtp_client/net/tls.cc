@@ -4,6 +4,7 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
+#include "smtp_client/net/certificate.h"
 
 namespace crescendo::smtp {
 namespace {
@@ -48,6 +49,10 @@ std::unique_ptr<TlsStream> TlsClient::Wrap(asio::ip::tcp::socket& socket, const 
     stream->set_verify_callback(asio::ssl::host_name_verification(host), error);
   }
   return stream;
+}
+
+ports::TlsFacts TlsClient::Inspect(TlsStream& stream, const std::string& host) {
+  return InspectTls(stream.native_handle(), verified_.native_handle(), host);
 }
 
 std::string DescribeTls(TlsStream& stream) {

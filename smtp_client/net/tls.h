@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "scheduler/domain/provider.h"
+#include "scheduler/ports/prober.h"
 
 namespace crescendo::smtp {
 
@@ -23,6 +24,8 @@ class TlsClient {
   // INVALID_ARGUMENT if it cannot be read.
   static absl::StatusOr<std::unique_ptr<TlsClient>> Create(const std::string& ca_file);
 
+  // What a handshake showed: the certificate is looked at whatever the policy was.
+  ports::TlsFacts Inspect(TlsStream& stream, const std::string& host);
   // A stream over `socket`, ready to shake hands with `host`. Only kVerified looks at the
   // certificate: elsewhere encryption to nobody in particular beats none (RFC 7435).
   std::unique_ptr<TlsStream> Wrap(asio::ip::tcp::socket& socket, const std::string& host,
