@@ -1,5 +1,6 @@
 // crescendo lane trace, crescendo delivery trace: SMTP dialogues as they happen.
 #include <memory>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -15,6 +16,9 @@ namespace crescendo::cli {
 namespace {
 
 using Stub = v1::DiagnosticsService::Stub;
+
+// Connections that have had their heading.
+constexpr size_t kMostShown = 10'000;
 
 struct TraceOptions {
   std::string lane, provider, recipient;
@@ -34,18 +38,18 @@ Style StyleOf(const v1::TraceLine& line) {
 }
 
 // "08:10:07.123 #17 d12 > RCPT TO:<ann@gmail.com>"; the lane and host once for each connection.
-void Print(Streams& streams, const v1::TraceLine& line, int64_t* shown) {
+void Print(Streams& streams, const v1::TraceLine& line, std::set<int64_t>* shown) {
   if (line.missed_count() > 0) {
     streams.out << "... " << CountText(line.missed_count())
                 << " lines were missed here: this reads more slowly than they come\n";
     return;
   }
-  if (*shown != line.connection()) {
+  if (shown->size() >= kMostShown) shown->clear();
+  if (shown->insert(line.connection()).second) {
     streams.out << Paint(streams, Style::kHeader,
                          absl::StrCat("#", line.connection(), " ", OneLine(LaneText(line.lane())),
                                       " to ", OneLine(line.host())))
                 << "\n";
-    *shown = line.connection();
   }
   const std::string time =
       line.has_time() ? absl::FormatTime("%H:%M:%E3SZ", FromProto(line.time()), absl::UTCTimeZone())
@@ -56,7 +60,7 @@ void Print(Streams& streams, const v1::TraceLine& line, int64_t* shown) {
 }
 
 absl::Status Trace(const v1::TraceRequest& request, Context& context) {
-  int64_t shown = 0;
+  std::set<int64_t> shown;
   return context.client.Stream(
       &Stub::Trace, request,
       [&](const v1::TraceLine& line) {

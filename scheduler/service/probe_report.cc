@@ -106,12 +106,12 @@ v1::ReplyMeaning MeaningOf(const Reply& reply, const Classification& meaning,
   return proto;
 }
 
+// Why there is no host to try.
 std::string HostsText(const v1::Resolution& resolution) {
-  std::vector<std::string> faults;
-  for (const auto& host : resolution.hosts()) {
-    if (!host.fault().empty()) faults.push_back(host.fault());
+  if (resolution.hosts_size() == 1) {
+    return absl::StrCat(resolution.hosts(0).fault(), ": Crescendo sends nothing there either");
   }
-  return absl::StrJoin(faults, "; ");
+  return "each host above says why; Crescendo sends nothing there either";
 }
 
 }  // namespace
@@ -125,10 +125,8 @@ v1::ProbeStep ProbeReport::Resolved(absl::Duration took) const {
                                    "]:", route_.probe.host.port)
                     : route_.fault);
   if (!route_.fault.empty()) {
-    const std::string faults = HostsText(route_.resolution);
-    step.set_advice(absl::StrCat(faults, faults.empty()
-                                             ? "choose one of those listed"
-                                             : ": Crescendo sends nothing there either"));
+    step.set_advice(route_.fault_of_name ? "choose one of those above"
+                                         : HostsText(route_.resolution));
   }
   return step;
 }
@@ -273,7 +271,7 @@ void ProbeReport::ReadTls(const ports::TlsFacts& facts, v1::ProbeStep* out) {
              : "the certificate is good: its chain verifies and it is the host's");
     return;
   }
-  const bool fails = route_.probe.tls == TlsPolicy::kVerified;
+  const bool fails = untrusted_ = route_.probe.tls == TlsPolicy::kVerified;
   out->set_verdict(fails ? Step::FAILED : Step::WARNING);
   out->set_text(absl::StrCat(
       "the certificate proves nothing (", facts.chain_fault,
@@ -284,6 +282,7 @@ void ProbeReport::ReadTls(const ports::TlsFacts& facts, v1::ProbeStep* out) {
 
 v1::ProbeStep::Kind ProbeReport::EndedAt(const ports::ProbeStep& ended) const {
   if (refusal_.has_value()) return refusal_->kind();
+  if (untrusted_) return Step::TLS;
   if (!ended.sent.empty() && KindOfLine(ended.sent.back()) != Step::QUIT) {
     return KindOfLine(ended.sent.back());
   }

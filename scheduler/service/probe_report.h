@@ -48,6 +48,7 @@ class ProbeReport {
   std::optional<v1::ProbeStep> refusal_;               // That decides.
   bool reached_ = false;                               // The goal.
   bool encrypted_ = false;
+  bool untrusted_ = false;  // And the policy asks for trust.
   bool offers_tls_ = false;
 };
 

@@ -183,6 +183,7 @@ ProbeRoute ChooseRoute(const ProbeTarget& target, const ports::MxSet& mx,
   if (to == hosts.end()) {
     const bool named = std::any_of(hosts.begin(), hosts.end(),
                                    [&](const auto& host) { return Wanted(target, host); });
+    route.fault_of_name = !named;
     route.fault = named ? absl::StrCat("no host of ", target.name, " can be reached from ",
                                        route.ip.id.text())
                         : absl::StrCat("mx_host ", Quoted(target.mx_host), " is none of ",

@@ -43,6 +43,7 @@ struct ProbeRoute {
   ports::Probe probe;
   v1::Resolution resolution;
   std::string fault;         // Why there is none to try. "": there is.
+  bool fault_of_name = false;  // The request named a host that is none of them.
   std::string lane() const;  // "mta1-a/gmail"
 };
 // REQUIRES: `ips` is not empty and by id; those that may be used.
