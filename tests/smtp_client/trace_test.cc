@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "smtp_client/delivery/trace_hub.h"
+#include "smtp_client/session/transcript.h"
 #include "tests/support/sim_clock.h"
 #include "tests/support/smtp_harness.h"
 #include "tests/support/smtp_script_server.h"
@@ -120,6 +121,32 @@ TEST(Trace, TellsASlowReaderWhatItMissed) {
   for (const ports::TraceLine& line : lines) bytes += line.text.size();
   EXPECT_LE(bytes, smtp::TraceHub::kMostBytes);
   EXPECT_EQ(lines.size() - 1 + static_cast<size_t>(lines.back().missed), 200u);
+}
+
+TEST(Transcript, KeepsTheProofOfAReturnPathToItself) {
+  struct Case {
+    const char* line;
+    const char* want;
+  };
+  for (const Case& c : {
+           Case{"MAIL FROM:<bounce+7-9f86d081884c7d65@shop.example> SIZE=10",
+                "MAIL FROM:<bounce+7-...@shop.example> SIZE=10"},
+           Case{"MAIL FROM:<bounce+7-9f86d081884c7d6@shop.example>",
+                "MAIL FROM:<bounce+7-9f86d081884c7d6@shop.example>"},
+           Case{"MAIL FROM:<news+spring@shop.example>", "MAIL FROM:<news+spring@shop.example>"},
+           Case{"RCPT TO:<ann+7-9f86d081884c7d65@shop.example>",
+                "RCPT TO:<ann+7-9f86d081884c7d65@shop.example>"},
+           Case{"MAIL FROM:<+>", "MAIL FROM:<+>"},
+       }) {
+    support::SimClock clock(kStart);
+    smtp::TraceHub hub(&clock);
+    const int64_t watcher = hub.Watch({.lane = kGmail}, [] {}).value();
+    smtp::Tap tap(&hub, {.connection = ConnectionId(1), .lane = kGmail});
+    smtp::Transcript transcript(1000, &tap);
+    transcript.Sent(absl::StrCat(c.line, "\r\n"));
+    EXPECT_EQ(transcript.text(), absl::StrCat("> ", c.want, "\n"));
+    EXPECT_THAT(Texts(hub.Take(watcher)), ElementsAre(absl::StrCat("> ", c.want)));
+  }
 }
 
 TEST(Trace, HasABoundOfWatchers) {
