@@ -151,6 +151,24 @@ absl::Status ReadStore(const ConfigReader& reader, store::SqliteOptions* store) 
   return reader.Int("reserve_mib", 0, 65536, &store->reserve_mib);
 }
 
+absl::Status ReadRoom(const ConfigReader& reader, const std::string& which, smtp::ShelfRoom* room) {
+  int count = static_cast<int>(room->count), mib = static_cast<int>(room->bytes >> 20);
+  RETURN_IF_ERROR(reader.Int(which + "_count", 0, 1'000'000, &count));
+  RETURN_IF_ERROR(reader.Int(which + "_mib", 0, 65536, &mib));
+  room->count = static_cast<size_t>(count);
+  room->bytes = static_cast<size_t>(mib) << 20;
+  return absl::OkStatus();
+}
+
+absl::Status ReadTranscripts(const ConfigReader& reader, Settings* settings) {
+  RETURN_IF_ERROR(ReadRoom(reader, "failed", &settings->other_transcripts));
+  RETURN_IF_ERROR(ReadRoom(reader, "accepted", &settings->accepted_transcripts));
+  int bytes = static_cast<int>(settings->transcript_bytes);
+  RETURN_IF_ERROR(reader.Int("bytes_each", 256, 1 << 20, &bytes));
+  settings->transcript_bytes = static_cast<size_t>(bytes);
+  return absl::OkStatus();
+}
+
 // Debian's dns-root-data.
 constexpr char kRootAnchor[] = "/usr/share/dns/root.key";
 
@@ -381,6 +399,7 @@ absl::StatusOr<Settings> LoadSettings(const std::string& file,
   RETURN_IF_ERROR(ReadHolds(reader.Below("holds"), &settings.options.holds));
   RETURN_IF_ERROR(ReadRetention(reader.Below("retention"), &settings.options.retention));
   RETURN_IF_ERROR(ReadStore(reader.Below("store"), &settings.store));
+  RETURN_IF_ERROR(ReadTranscripts(reader.Below("transcripts"), &settings));
   RETURN_IF_ERROR(ReadDkim(config.dkim(), reader.Below("dkim"), &settings));
   RETURN_IF_ERROR(ReadEnums(config, reader, &settings));
   if (config.has_seed()) settings.options.seed = config.seed();

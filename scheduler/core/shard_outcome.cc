@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "scheduler/core/consequence.h"
 #include "scheduler/core/retry.h"
 #include "scheduler/core/shard_impl.h"
 
@@ -16,11 +17,6 @@ constexpr int kHostFailures = 3;
 std::string Cut(std::string text) {
   if (text.size() > kLongestText) text.resize(kLongestText);
   return text;
-}
-
-bool AboutRate(ReplyCategory category) {
-  return category == ReplyCategory::kRateLimited || category == ReplyCategory::kRateLimitedDomain ||
-         category == ReplyCategory::kDailyQuota;
 }
 
 }  // namespace
@@ -339,10 +335,7 @@ void Shard::Impl::ReactAtLane(LaneBook& lane, const Classification& meaning, con
     lane.local_fault = text;
     return;
   }
-  const absl::Duration own =
-      AboutRate(meaning.category) ? provider.rate_limit_stop : provider.block_stop;
-  // What the reply or its rule states is better known than the provider's usual wait.
-  const absl::Duration stop = meaning.stop_for > absl::ZeroDuration() ? meaning.stop_for : own;
+  const absl::Duration stop = LeastStop(meaning, provider);
   if (AboutRate(meaning.category)) {
     change = lane.throttle.OnRateLimited(now_.wall, stop, in_use, text, options_.throttle);
   } else {
@@ -382,10 +375,8 @@ void Shard::Impl::HoldSendingDomain(LaneBook& lane, const Classification& meanin
   const Provider& provider = providers_[lane.provider].provider;
   // Before the first refusal nothing was metered: take what the lane did, times our lanes there.
   const double in_use = std::max(at.meter.PerHour(now_.steady), lane.meter.PerHour(now_.steady));
-  const Throttle::Change change = at.throttle.OnRateLimited(
-      now_.wall,
-      meaning.stop_for > absl::ZeroDuration() ? meaning.stop_for : provider.rate_limit_stop, in_use,
-      text, options_.throttle);
+  const Throttle::Change change = at.throttle.OnRateLimited(now_.wall, LeastStop(meaning, provider),
+                                                            in_use, text, options_.throttle);
   if (change != Throttle::Change::kStopped) return;
   at.bucket.SetRate(at.throttle.rate_per_hour(), options_.pacing.warming_burst, now_.steady);
   event.egress_ip = EgressIpId();

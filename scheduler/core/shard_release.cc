@@ -586,6 +586,7 @@ bool Shard::Impl::EnsureConnection(LaneBook& lane, SiteIndex site,
   connection.mx = state.mx.hosts[*first];
   ports::OpenConnection open;
   open.connection = connection.id;
+  open.lane = lane.lane;
   open.source_address = ip.address;
   open.ehlo_name = ip.ehlo_name;
   open.host = connection.mx;

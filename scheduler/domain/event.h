@@ -52,7 +52,10 @@ enum class EventType {
   kImported,
   // An operator must look.
   kAlert,
+  // A probe sent a message.
+  kProbed,
 };
+inline constexpr EventType kLastEventType = EventType::kProbed;
 absl::string_view EventTypeName(EventType type);  // "ACCEPTED" …
 std::optional<EventType> ParseEventType(absl::string_view name);
 

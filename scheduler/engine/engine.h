@@ -142,7 +142,18 @@ class Engine {
   // effects, and again until nothing is left to do at this moment. Returns when to turn next.
   absl::Time Turn();
 
+  // Makes a message as deliveries are made, for a recipient who is none. Errors as
+  // ports::MessageComposer's.
+  void Compose(Campaign campaign, DeliveryId number, std::string address,
+               Done<ports::ComposedMessage> done);
+  // Appends an event of `ip` that says what was done outside of every plan and campaign. `done`
+  // when it is on disk.
+  void Record(EventType type, EgressIpId ip, std::string text, Request request,
+              Done<EventType> done);
+
   const ProviderCatalog& providers() const;
+  const core::ReplyClassifier& classifier() const;
+  const core::Options& options() const;
   const base::Clock& clock() const;
   std::string Transcript(DeliveryId delivery);
 

@@ -22,6 +22,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "scheduler/domain/egress_ip.h"
 #include "scheduler/domain/ids.h"
 #include "scheduler/domain/provider.h"
 #include "scheduler/domain/reply.h"
@@ -31,6 +32,7 @@ namespace crescendo::ports {
 
 struct OpenConnection {
   ConnectionId connection;
+  Lane lane;                   // Whose it is, for those who watch.
   std::string source_address;  // Bytes leave only from here (L8). A literal address.
   std::string ehlo_name;
   MxHost host;  // The one host to try; the core does the fail-over.

@@ -96,6 +96,8 @@ void Connection::StartDialogue(std::string downgraded) {
   options.reply_limits = peer_.reply_limits;
   options.peer = absl::StrCat(Name(peer_), " from ", peer_.source_address);
   options.transcript_bytes = transcript_bytes_;
+  options.observer = peer_.observer;
+  options.one_by_one = peer_.one_by_one;
   dialogue_ = std::make_unique<Dialogue>(std::move(options));
 }
 
@@ -112,6 +114,11 @@ void Connection::Send(Mail mail) {
 
 void Connection::Quit() {
   dialogue_->Quit();
+  Pump();
+}
+
+void Connection::Abort(absl::string_view detail) {
+  dialogue_->Ended(detail);
   Pump();
 }
 
@@ -182,7 +189,8 @@ asio::awaitable<void> Connection::ShakeHands() {
     co_return;
   }
   tls_ = tls_client_.Wrap(socket_,
-                          TlsPeer{peer_.host_name, peer_.host_address, peer_.port, peer_.tls_names},
+                          TlsPeer{peer_.host_name, peer_.host_address, peer_.port, peer_.tls_names,
+                                  /*resume=*/peer_.on_tls == nullptr},
                           peer_.tls);
   asio::error_code error;
   co_await tls_->async_handshake(TlsStream::client, redirect_error(use_awaitable, error));
@@ -190,6 +198,7 @@ asio::awaitable<void> Connection::ShakeHands() {
   if (error) {
     HandshakeFailed(error);
   } else {
+    if (peer_.on_tls) peer_.on_tls(tls_client_.Inspect(*tls_, peer_.host_name));
     dialogue_->HandshakeDone(DescribeTls(*tls_));
   }
 }
@@ -201,6 +210,9 @@ void Connection::HandshakeFailed(const asio::error_code& error) {
   if (IsPlainText(error)) return dialogue_->Ended(kInjected);
   if (peer_.tls != TlsPolicy::kOpportunistic) return dialogue_->HandshakeFailed(fault);
   // TLS was only wished for (RFC 7435): once more, on a new connection, in the clear.
+  if (peer_.observer != nullptr) {
+    peer_.observer->OnNote(absl::StrCat(fault, "; once more, in the clear"));
+  }
   asio::error_code ignored;
   socket_.close(ignored);
   tls_.reset();

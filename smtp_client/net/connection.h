@@ -21,6 +21,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "scheduler/domain/provider.h"
+#include "scheduler/ports/prober.h"
 #include "smtp_client/net/deadlines.h"
 #include "smtp_client/net/tls.h"
 #include "smtp_client/session/dialogue.h"
@@ -38,6 +39,11 @@ struct Peer {
   std::vector<std::string> tls_names;  // See ports::OpenConnection.
   bool chunking = false;               // BDAT where it is offered, instead of DATA.
   ReplyLimits reply_limits;
+  // For somebody who watches; may be null.
+  std::shared_ptr<SessionObserver> observer;
+  bool one_by_one = false;  // As DialogueOptions'.
+  // Told of each handshake, which then is a whole one: a resumed session shows no certificate.
+  std::function<void(const ports::TlsFacts&)> on_tls;
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -51,6 +57,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Start();
   void Send(Mail mail);  // REQUIRES: opened, and nothing under way.
   void Quit();
+  // Ends it at once, without QUIT; `detail` is what its kClosed says.
+  void Abort(absl::string_view detail);
 
  private:
   using TimePoint = asio::steady_timer::time_point;

@@ -23,7 +23,8 @@ struct Deadlines {
   absl::Duration final_dot = absl::Minutes(10);
   absl::Duration rset = absl::Minutes(1);
   absl::Duration quit = absl::Seconds(10);  // Nothing hangs on the answer.
-  // From the connect to the last EHLO, with a second try in the clear, however slowly each step goes.
+  // From the connect to the last EHLO, with a second try in the clear, however slowly each step
+  // goes.
   absl::Duration opening = absl::Minutes(15);
   // One transaction in all, however slowly each of its steps goes.
   absl::Duration transaction = absl::Minutes(30);

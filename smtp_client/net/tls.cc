@@ -8,6 +8,7 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "smtp_client/net/certificate.h"
 
 namespace crescendo::smtp {
 namespace {
@@ -80,7 +81,7 @@ std::unique_ptr<TlsStream> TlsClient::Wrap(asio::ip::tcp::socket& socket, TlsPee
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     for (const std::string& name : peer.names) SSL_add1_host(ssl, name.c_str());
   }
-  Resume(*stream);
+  if (peer.resume) Resume(*stream);
   return stream;
 }
 
@@ -99,6 +100,10 @@ std::string TlsClient::Fault(TlsStream& stream, const asio::error_code& error) {
     return absl::StrCat("TLS handshake: ", X509_verify_cert_error_string(verdict));
   }
   return absl::StrCat("TLS handshake: ", error.message());
+}
+
+ports::TlsFacts TlsClient::Inspect(TlsStream& stream, const std::string& host) {
+  return InspectTls(stream.native_handle(), verified_.native_handle(), host);
 }
 
 std::string DescribeTls(TlsStream& stream) {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "scheduler/domain/provider.h"
+#include "scheduler/ports/prober.h"
 #include "smtp_client/net/tls_sessions.h"
 
 namespace crescendo::smtp {
@@ -33,6 +34,7 @@ struct TlsPeer {
   std::string host, address;
   uint16_t port = 25;
   std::vector<std::string> names;  // kVerified: the certificate is for one of these. Empty: `host`.
+  bool resume = true;              // An earlier session, which brings no certificate.
 };
 
 class TlsClient {
@@ -51,6 +53,8 @@ class TlsClient {
 
   // What went wrong with a handshake, for people; its sessions are not tried again.
   std::string Fault(TlsStream& stream, const asio::error_code& error);
+  // What a handshake showed: the certificate is looked at whatever the policy was.
+  ports::TlsFacts Inspect(TlsStream& stream, const std::string& host);
 
   size_t sessions() const { return sessions_.size(); }
 

@@ -86,7 +86,7 @@ absl::string_view WaitName(Wait wait) {
 
 Dialogue::Dialogue(DialogueOptions options)
     : options_(std::move(options)),
-      transcript_(options_.transcript_bytes),
+      transcript_(options_.transcript_bytes, options_.observer.get()),
       parser_(options_.reply_limits) {
   transcript_.Note(options_.peer);
   if (options_.downgraded.empty()) return;
@@ -98,6 +98,7 @@ void Dialogue::Connected() {
   CRESCENDO_CHECK(wait_ == Wait::kConnect);
   wait_ = Wait::kBanner;
   ++progress_;
+  if (options_.observer != nullptr) options_.observer->OnConnected();
 }
 
 void Dialogue::Receive(absl::string_view bytes) {
@@ -169,6 +170,7 @@ void Dialogue::OnEhlo(const Reply& reply) {
   if (reply.code == 250) {
     offered_ = helo_ ? Capabilities() : ParseCapabilities(reply);
     offered_.chunking = offered_.chunking && options_.chunking;
+    offered_.pipelining = offered_.pipelining && !options_.one_by_one;
     return DecideTls();
   }
   // RFC 5321 §3.2: an old server knows only HELO, and so no STARTTLS.
@@ -230,8 +232,10 @@ void Dialogue::HandshakeFailed(absl::string_view detail) {
 void Dialogue::Open() {
   wait_ = Wait::kIdle;
   ++progress_;
+  opening_ = std::make_shared<const std::string>(transcript_.Take());
   DialogueEvent event;
   event.kind = DialogueEvent::Kind::kOpened;
+  event.opening = opening_;
   event.tls = tls_;
   event.downgraded = !options_.downgraded.empty();
   event.detail = tls_detail_;
@@ -241,7 +245,7 @@ void Dialogue::Open() {
 void Dialogue::Send(Mail mail) {
   CRESCENDO_CHECK(wait() == Wait::kIdle);
   if (++messages_ > 1) {
-    transcript_.Note(absl::StrCat("message ", messages_, " to ", options_.peer));
+    transcript_.Note(absl::StrCat("message ", messages_, " of this connection"));
   }
   transaction_.emplace(std::move(mail), offered_, reset_next_, &transcript_);
   ++progress_;
@@ -271,6 +275,7 @@ void Dialogue::FinishTransaction() {
   event.kind = DialogueEvent::Kind::kSent;
   event.outcome = *transaction_->outcome();
   event.transcript = transcript_.Take();
+  event.opening = opening_;
   progress_ += transaction_->progress() + 1;
   reset_next_ = transaction_->leaves_open();
   transaction_.reset();

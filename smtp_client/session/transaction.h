@@ -23,9 +23,12 @@
 namespace crescendo::smtp {
 
 struct Mail {
+  // How far to go; what is not the whole ends in RSET, and its outcome is the reply to that.
+  enum class Extent { kSender, kRecipient, kMessage };
   std::string from;     // Without <>. May be "".
   std::string to;       // Without <>.
   std::string message;  // RFC 5322 bytes, not dot-stuffed.
+  Extent extent = Extent::kMessage;
 };
 
 // How a transaction ended; the words are those of ports::TransportEvent.

@@ -57,7 +57,7 @@ TEST(SmtpTransport, KeepsTranscriptsOfTheLastDeliveries) {
   SmtpScriptServer server({Greeting({"PIPELINING"}) + kEnvelope + kBody + kEnvelope + kBody +
                            kEnvelope + kBody + kGoodbye});
   smtp::SmtpTransportOptions options = SmtpHarness::FastOptions();
-  options.transcripts = 2;
+  options.accepted_transcripts.count = 2;
   SmtpHarness smtp(options);
   smtp.Open(server.port());
   smtp.Next();
@@ -66,9 +66,12 @@ TEST(SmtpTransport, KeepsTranscriptsOfTheLastDeliveries) {
     smtp.Next();
   }
   EXPECT_EQ(smtp.transport().Transcript(DeliveryId(7)), "");
-  const std::string peer = absl::StrCat("mx.test [127.0.0.1]:", server.port(), " from 127.0.0.1\n");
+  // The session's opening stands before each of its messages.
   EXPECT_EQ(smtp.transport().Transcript(DeliveryId(9)),
-            absl::StrCat("* message 3 to ", peer,
+            absl::StrCat("* mx.test [127.0.0.1]:", server.port(), " from 127.0.0.1\n",
+                         "< 220 mx.test ESMTP\n> EHLO mta1.example.com\n"
+                         "< 250-mx.test\n< 250-PIPELINING\n< 250 HELP\n"
+                         "* message 3 of this connection\n"
                          "> MAIL FROM:<news@example.com>\n> RCPT TO:<ann@example.net>\n> DATA\n"
                          "< 250 2.1.0 ok\n< 250 2.1.5 ok\n< 354 go\n"
                          "* message of 26 bytes, then a dot\n< 250 2.0.0 queued as 1\n"));
