@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "scheduler/core/day_pacer.h"
 #include "scheduler/core/recipient_queue.h"
+#include "scheduler/core/rolling_day.h"
 #include "scheduler/core/throttle.h"
 #include "scheduler/core/token_bucket.h"
 #include "scheduler/domain/campaign.h"
@@ -99,10 +100,10 @@ struct LaneBook {
   TokenBucket bucket;
   RateMeter meter;
   absl::btree_map<absl::CivilDay, LedgerRow> ledger;
-  RecipientQueue pinned;  // Greylisted here: to be retried from here.
+  RecipientQueue pinned;                      // Greylisted here: to be retried from here.
   std::vector<ConnectionState*> connections;  // Opening or open; oldest first.
-  std::deque<Flight> ready;  // Claimed and durable, waiting for a connection.
-  int claims_pending = 0;    // Deliveries in a claim that is not answered yet.
+  std::deque<Flight> ready;                   // Claimed and durable, waiting for a connection.
+  int claims_pending = 0;                     // Deliveries in a claim that is not answered yet.
   absl::Time local_backoff_until = absl::InfinitePast();  // Our own trouble: bind, descriptors.
   std::string local_fault;
   // False: nothing can leave before a letter, or a time in IpState::alarms, wakes it.
@@ -133,6 +134,8 @@ struct IpState {
   absl::Time day_end = absl::InfinitePast();
   absl::Time window_start, window_end;
   DayPacer pacer;
+  RollingDay rolling;                            // Slots used of late.
+  bool evidence = false;                         // There is new evidence of today to judge.
   std::vector<std::unique_ptr<LaneBook>> lanes;  // By provider; null until needed.
   // Thousands of small sites are lanes too, and few of them can do anything at a time.
   std::vector<ProviderIndex> awake;

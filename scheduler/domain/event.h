@@ -52,6 +52,11 @@ enum class EventType {
   kImported,
   // An operator must look.
   kAlert,
+  // More of a plan's life, and of what operators did.
+  kPlanHeld,
+  kPlanMoved,  // To another stage.
+  kPlanAborted,
+  kDeleted,
 };
 absl::string_view EventTypeName(EventType type);  // "ACCEPTED" …
 std::optional<EventType> ParseEventType(absl::string_view name);

@@ -1,5 +1,10 @@
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_join.h"
 #include "scheduler/base/civil_day.h"
 #include "scheduler/base/status_macros.h"
+#include "scheduler/ramps/ramp_loader.h"
 #include "scheduler/service/convert.h"
 #include "scheduler/service/names.h"
 
@@ -9,12 +14,68 @@ namespace {
 constexpr int kMinutesPerDay = 24 * 60;
 constexpr int64_t kLargestTarget = 10'000'000;
 
-std::vector<Stage> StagesFrom(const v1::Plan& proto) {
+using StageProtos = google::protobuf::RepeatedPtrField<v1::Plan::Stage>;
+
+std::vector<Stage> StagesFrom(const StageProtos& protos) {
   std::vector<Stage> stages;
-  for (const v1::Plan::Stage& stage : proto.stages()) {
-    stages.push_back({stage.days(), stage.daily_cap()});
-  }
+  for (const v1::Plan::Stage& stage : protos) stages.push_back({stage.days(), stage.daily_cap()});
   return stages;
+}
+
+void AddStages(absl::Span<const Stage> stages, StageProtos* protos) {
+  for (const Stage& stage : stages) {
+    v1::Plan::Stage* added = protos->Add();
+    added->set_days(stage.days);
+    added->set_daily_cap(stage.daily_cap);
+  }
+}
+
+absl::StatusOr<std::vector<ProviderRamp>> ProviderRampsFrom(const v1::Plan& proto) {
+  std::vector<ProviderRamp> ramps;
+  for (int i = 0; i < proto.provider_ramps_size(); ++i) {
+    const v1::Plan::ProviderRamp& ramp = proto.provider_ramps(i);
+    ASSIGN_OR_RETURN(
+        ProviderId provider,
+        ParseProvider(absl::StrCat("plan.provider_ramps[", i, "].provider"), ramp.provider()));
+    ramps.push_back({std::move(provider), StagesFrom(ramp.stages())});
+  }
+  return ramps;
+}
+
+Thresholds ThresholdsFrom(const v1::Plan::Thresholds& proto) {
+  return {proto.hold(), proto.step_back(), proto.pause()};
+}
+
+Guardrails GuardrailsFrom(const v1::Plan& plan) {
+  Guardrails guardrails;
+  if (!plan.has_guardrails()) return guardrails;
+  const v1::Plan::Guardrails& proto = plan.guardrails();
+  if (proto.has_hard_bounces()) guardrails.hard_bounces = ThresholdsFrom(proto.hard_bounces());
+  if (proto.has_complaints()) guardrails.complaints = ThresholdsFrom(proto.complaints());
+  if (proto.has_deferrals()) guardrails.deferrals = ThresholdsFrom(proto.deferrals());
+  if (proto.has_min_sample()) guardrails.min_sample = proto.min_sample();
+  if (proto.has_min_complaints()) guardrails.min_complaints = proto.min_complaints();
+  if (proto.has_clear_at()) guardrails.clear_at = proto.clear_at();
+  if (proto.has_early_sample()) guardrails.early_sample = proto.early_sample();
+  if (proto.has_blocklist_pause()) guardrails.blocklist_pause = proto.blocklist_pause();
+  return guardrails;
+}
+
+void Fill(const Thresholds& thresholds, v1::Plan::Thresholds* proto) {
+  proto->set_hold(thresholds.hold);
+  proto->set_step_back(thresholds.step_back);
+  proto->set_pause(thresholds.pause);
+}
+
+void Fill(const Guardrails& guardrails, v1::Plan::Guardrails* proto) {
+  Fill(guardrails.hard_bounces, proto->mutable_hard_bounces());
+  Fill(guardrails.complaints, proto->mutable_complaints());
+  Fill(guardrails.deferrals, proto->mutable_deferrals());
+  proto->set_min_sample(guardrails.min_sample);
+  proto->set_min_complaints(guardrails.min_complaints);
+  proto->set_clear_at(guardrails.clear_at);
+  proto->set_early_sample(guardrails.early_sample);
+  proto->set_blocklist_pause(guardrails.blocklist_pause);
 }
 
 absl::StatusOr<std::vector<ProviderCap>> ProviderCapsFrom(const v1::Plan& proto) {
@@ -76,10 +137,37 @@ absl::StatusOr<AdvanceRule> AdvanceRuleFrom(const v1::Plan& proto) {
       return AdvanceRule::kDelivered;
     case v1::Plan::CALENDAR:
       return AdvanceRule::kCalendar;
+    case v1::Plan::SENDING_DAY:
+      return AdvanceRule::kSendingDay;
     default:
-      return Fault("plan.advance_rule", absl::StrCat("is ", static_cast<int>(proto.advance_rule()),
-                                                     "; it must be DELIVERED or CALENDAR"));
+      return Fault("plan.advance_rule",
+                   absl::StrCat("is ", static_cast<int>(proto.advance_rule()),
+                                "; it must be DELIVERED, CALENDAR or SENDING_DAY"));
   }
+}
+
+v1::Plan::AdvanceRule ToProto(AdvanceRule rule) {
+  switch (rule) {
+    case AdvanceRule::kDelivered:
+      return v1::Plan::DELIVERED;
+    case AdvanceRule::kCalendar:
+      return v1::Plan::CALENDAR;
+    case AdvanceRule::kSendingDay:
+      return v1::Plan::SENDING_DAY;
+  }
+  return v1::Plan::ADVANCE_RULE_UNSPECIFIED;
+}
+
+// The civil day in `field`; unset: `otherwise`.
+absl::StatusOr<absl::CivilDay> DayFrom(absl::string_view field, const std::string& text,
+                                       absl::CivilDay otherwise) {
+  if (text.empty()) return otherwise;
+  auto day = base::ParseDay(text);
+  if (!day.ok()) {
+    return Fault(field,
+                 absl::StrCat("is ", Quoted(text), ", which is no date; write it YYYY-MM-DD"));
+  }
+  return day;
 }
 
 int Minute(absl::Duration since_midnight) {
@@ -88,30 +176,80 @@ int Minute(absl::Duration since_midnight) {
 
 }  // namespace
 
+namespace {
+
+void Fill(const PlanShape& shape, v1::Plan* proto) {
+  AddStages(shape.stages, proto->mutable_stages());
+  for (const ProviderCap& cap : shape.provider_caps) {
+    v1::Plan::ProviderCap* added = proto->add_provider_caps();
+    added->set_provider(NameOf(cap.provider));
+    added->set_daily_cap(cap.daily_cap);
+  }
+  for (const ProviderRamp& ramp : shape.provider_ramps) {
+    v1::Plan::ProviderRamp* added = proto->add_provider_ramps();
+    added->set_provider(NameOf(ramp.provider));
+    AddStages(ramp.stages, added->mutable_stages());
+  }
+  proto->set_time_zone(shape.time_zone);
+  proto->mutable_sending_window()->set_start_minute(Minute(shape.window.start));
+  proto->mutable_sending_window()->set_end_minute(Minute(shape.window.end));
+  proto->set_start_date(base::FormatDay(shape.start_date));
+  proto->set_advance_rule(ToProto(shape.advance_rule));
+  Fill(shape.guardrails, proto->mutable_guardrails());
+  proto->set_rolling_day(shape.rolling_day);
+  proto->set_bounded_growth(shape.bounded_growth);
+}
+
+std::string TextOf(const Breach& breach) {
+  absl::string_view name;
+  switch (breach.signal) {
+    case Signal::kHardBounces:
+      name = "hard bounces";
+      break;
+    case Signal::kComplaints:
+      name = "complaints";
+      break;
+    case Signal::kDeferrals:
+      name = "deferrals";
+      break;
+  }
+  return absl::StrCat(name, breach.provider.empty() ? "" : " at ", breach.provider.text());
+}
+
+}  // namespace
+
 v1::Plan ToProto(const Plan& plan) {
   v1::Plan proto;
   proto.set_name(NameOf(plan.id));
   proto.set_egress_ip(NameOf(plan.egress_ip));
-  for (const Stage& stage : plan.stages) {
-    v1::Plan::Stage* added = proto.add_stages();
-    added->set_days(stage.days);
-    added->set_daily_cap(stage.daily_cap);
-  }
-  for (const ProviderCap& cap : plan.provider_caps) {
-    v1::Plan::ProviderCap* added = proto.add_provider_caps();
-    added->set_provider(NameOf(cap.provider));
-    added->set_daily_cap(cap.daily_cap);
-  }
-  proto.set_time_zone(plan.time_zone);
-  proto.mutable_sending_window()->set_start_minute(Minute(plan.window.start));
-  proto.mutable_sending_window()->set_end_minute(Minute(plan.window.end));
-  proto.set_start_date(base::FormatDay(plan.start_date));
-  proto.set_advance_rule(plan.advance_rule == AdvanceRule::kCalendar ? v1::Plan::CALENDAR
-                                                                     : v1::Plan::DELIVERED);
+  Fill(plan, &proto);
   proto.set_state(EnumNamed<v1::Plan::State>(PlanStateName(plan.state)));
   proto.set_state_reason(plan.state_reason);
   SetTime(plan.create_time, &proto, &v1::Plan::mutable_create_time);
   proto.set_etag(EtagOf(plan.revision));
+  if (plan.next.has_value()) {
+    Fill(*plan.next, proto.mutable_next());
+    proto.set_next_date(base::FormatDay(plan.next_from));
+  }
+  return proto;
+}
+
+v1::Plan ToProto(const core::ChangedPlan& changed) {
+  v1::Plan proto = ToProto(changed.plan);
+  v1::Plan::Change* change = proto.mutable_change();
+  for (const FieldChange& field : changed.change.fields) {
+    v1::Plan::Change::Field* added = change->add_fields();
+    added->set_name(field.field);
+    added->set_from(field.from);
+    added->set_to(field.to);
+  }
+  if (changed.change.cap_before.has_value()) {
+    change->set_today_cap_before(*changed.change.cap_before);
+  }
+  if (changed.change.cap_after.has_value()) {
+    change->set_today_cap_after(*changed.change.cap_after);
+  }
+  SetTime(changed.change.effective_time, change, &v1::Plan::Change::mutable_effective_time);
   return proto;
 }
 
@@ -125,6 +263,28 @@ v1::PlanDay ToProto(const PlanDay& day) {
   proto.set_decision(EnumNamed<v1::PlanDay::Decision>(DayDecisionName(day.decision)));
   proto.set_reason(day.reason);
   proto.set_accepted(day.accepted);
+  proto.set_peak_cap(day.peak_cap);
+  for (const Breach& breach : day.breaches) proto.add_breaches(TextOf(breach));
+  for (const ProviderId& provider : day.paused_lanes) proto.add_paused_lanes(NameOf(provider));
+  for (const ProviderDay& own : day.providers) {
+    v1::PlanDay::ProviderStep* step = proto.add_provider_steps();
+    step->set_provider(NameOf(own.provider));
+    step->set_stage_index(own.stage);
+    step->set_day_in_stage(own.day_in_stage);
+    step->set_cap(own.cap);
+    step->set_decision(EnumNamed<v1::PlanDay::Decision>(DayDecisionName(own.decision)));
+    step->set_reason(own.reason);
+    step->set_accepted(own.accepted);
+  }
+  return proto;
+}
+
+v1::Ramp ToProto(const RampPreset& ramp, int64_t target) {
+  v1::Ramp proto;
+  proto.set_name(ramp.id);
+  proto.set_display_name(ramp.display_name);
+  proto.set_source(ramp.source);
+  AddStages(StagesUpTo(ramp, target), proto.mutable_stages());
   return proto;
 }
 
@@ -137,6 +297,15 @@ v1::PlanProgress ToProto(const core::PlanStatus& status, absl::Time read_time) {
     SetTime(status.day_end, &proto, &v1::PlanProgress::mutable_day_end_time);
   }
   *proto.mutable_today_total() = ToProto(status.today_total);
+  if (status.today.has_value()) {
+    proto.set_remaining(std::max<int64_t>(status.today->cap - status.today_total.used(), 0));
+  }
+  if (status.would_decide.has_value()) {
+    *proto.mutable_would_decide() = ToProto(*status.would_decide);
+  }
+  if (status.projected_end.has_value()) {
+    proto.set_projected_end_date(base::FormatDay(*status.projected_end));
+  }
   for (const core::LaneStatus& lane : status.lanes) {
     *proto.add_lanes() = ToProto(lane, status.plan.id);
   }
@@ -145,51 +314,150 @@ v1::PlanProgress ToProto(const core::PlanStatus& status, absl::Time read_time) {
   return proto;
 }
 
-absl::StatusOr<Plan> PlanFrom(const std::string& id, const v1::Plan& proto, int64_t target,
-                              absl::Time now) {
-  Plan plan;
-  plan.id = PlanId(id);
-  ASSIGN_OR_RETURN(plan.egress_ip, ParseEgressIp("plan.egress_ip", proto.egress_ip()));
-  if (target < 0 || target > kLargestTarget) {
-    return Fault("target", absl::StrCat("is ", target, "; it must be 1 to ", kLargestTarget,
-                                        " messages per plan day, or 0 with plan.stages"));
+absl::StatusOr<int64_t> TargetFrom(int64_t target) {
+  if (target >= 0 && target <= kLargestTarget) return target;
+  return Fault("target", absl::StrCat("is ", target, "; it must be 1 to ", kLargestTarget,
+                                      " messages per plan day, or 0 with plan.stages"));
+}
+
+namespace {
+
+absl::StatusOr<std::vector<Stage>> NewStages(const v1::CreatePlanRequest& request,
+                                             absl::CivilDay start) {
+  ASSIGN_OR_RETURN(const int64_t target, TargetFrom(request.target()));
+  if (target == 0) {
+    if (!request.ramp().empty() || !request.by_date().empty()) {
+      return Fault(request.ramp().empty() ? "by_date" : "ramp",
+                   "is given without target; give target, the daily cap it leads to");
+    }
+    return StagesFrom(request.plan().stages());
   }
-  if (target != 0 && proto.stages_size() > 0) {
+  if (request.plan().stages_size() > 0) {
     return Fault("target", "and plan.stages are both given; give one of them");
   }
-  plan.stages = target != 0 ? ClassicRamp(target) : StagesFrom(proto);
+  if (!request.by_date().empty()) {
+    if (!request.ramp().empty()) {
+      return Fault("by_date", "and ramp are both given; a ramp takes the days it takes");
+    }
+    ASSIGN_OR_RETURN(const absl::CivilDay by, DayFrom("by_date", request.by_date(), start));
+    if (by < start) {
+      return Fault("by_date", absl::StrCat("is ", request.by_date(), ", before the plan's start, ",
+                                           base::FormatDay(start)));
+    }
+    return FitRamp(target, start, by);
+  }
+  const std::string ramp = request.ramp().empty() ? "classic" : request.ramp();
+  const RampPreset* preset = ramps::FindRamp(ramp);
+  if (preset == nullptr) {
+    return Fault("ramp", absl::StrCat("is ", Quoted(ramp), "; it must be one of ",
+                                      absl::StrJoin(ramps::ShippedRamps(), ", ",
+                                                    [](std::string* out, const RampPreset& one) {
+                                                      *out += one.id;
+                                                    })));
+  }
+  return StagesUpTo(*preset, target);
+}
+
+}  // namespace
+
+absl::StatusOr<Plan> PlanFrom(const v1::CreatePlanRequest& request, absl::Time now) {
+  const v1::Plan& proto = request.plan();
+  Plan plan;
+  plan.id = PlanId(request.plan_id());
+  ASSIGN_OR_RETURN(plan.egress_ip, ParseEgressIp("plan.egress_ip", proto.egress_ip()));
   ASSIGN_OR_RETURN(plan.provider_caps, ProviderCapsFrom(proto));
+  ASSIGN_OR_RETURN(plan.provider_ramps, ProviderRampsFrom(proto));
   ASSIGN_OR_RETURN(plan.time_zone, TimeZoneFrom(proto));
   ASSIGN_OR_RETURN(plan.window, WindowFrom(proto));
   ASSIGN_OR_RETURN(plan.start_date, StartDateFrom(proto, plan.time_zone, now));
   ASSIGN_OR_RETURN(plan.advance_rule, AdvanceRuleFrom(proto));
+  plan.guardrails = GuardrailsFrom(proto);
+  plan.rolling_day = proto.rolling_day();
+  plan.bounded_growth = !proto.has_bounded_growth() || proto.bounded_growth();
+  ASSIGN_OR_RETURN(plan.stages, NewStages(request, plan.start_date));
   return plan;
 }
 
-absl::StatusOr<Plan> Merged(Plan plan, const v1::Plan& proto, const UpdateMask& mask,
-                            absl::Time now) {
-  if (plan.state == PlanState::kGraduated) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(NameOf(plan.id),
-                     " is GRADUATED: its stages are done and it caps nothing any more, so "
-                     "there is nothing to change"));
+void Warn(const PlanShape& shape, v1::Plan::Change* change) {
+  for (const RampPreset& ramp : ramps::ShippedRamps()) {
+    if (!shape.stages.empty() && shape.stages == StagesUpTo(ramp, shape.stages.back().daily_cap)) {
+      return;
+    }
   }
-  if (mask.Has("stages")) plan.stages = StagesFrom(proto);
-  if (mask.Has("provider_caps")) {
+  for (std::string& step : UnsafeSteps(shape.stages)) change->add_warnings(std::move(step));
+  for (const ProviderRamp& ramp : shape.provider_ramps) {
+    for (const std::string& step : UnsafeSteps(ramp.stages)) {
+      change->add_warnings(absl::StrCat(ramp.provider.text(), ": ", step));
+    }
+  }
+}
+
+absl::StatusOr<core::Effective> EffectiveFrom(v1::Effective effective) {
+  switch (effective) {
+    case v1::EFFECTIVE_UNSPECIFIED:
+      return core::Effective::kDefault;
+    case v1::NOW:
+      return core::Effective::kNow;
+    case v1::NEXT_PLAN_DAY:
+      return core::Effective::kNextPlanDay;
+    default:
+      return Fault("effective", absl::StrCat("is ", static_cast<int>(effective),
+                                             "; it must be NOW or NEXT_PLAN_DAY"));
+  }
+}
+
+absl::StatusOr<std::pair<absl::CivilDay, absl::CivilDay>> DaysFrom(
+    const v1::GetPlanHistoryRequest& request) {
+  ASSIGN_OR_RETURN(const absl::CivilDay first,
+                   DayFrom("first_day", request.first_day(), absl::CivilDay(1970, 1, 1)));
+  ASSIGN_OR_RETURN(const absl::CivilDay last,
+                   DayFrom("last_day", request.last_day(), absl::CivilDay(2300, 1, 1)));
+  if (last < first) {
+    return Fault("last_day", absl::StrCat("is ", request.last_day(), ", before first_day"));
+  }
+  return std::pair(first, last);
+}
+
+absl::StatusOr<Plan> Merged(Plan plan, const v1::Plan& proto, const UpdateMask& mask,
+                            core::Effective effective, absl::Time now) {
+  if (plan.state == PlanState::kAborted) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(NameOf(plan.id), " is ABORTED: that is final; delete it and make a new plan"));
+  }
+  static_cast<PlanShape&>(plan) = PlanShape(core::EditBase(plan, effective));
+  const bool graduated = plan.state == PlanState::kGraduated;
+  for (const char* field : {"stages", "provider_caps", "provider_ramps", "time_zone",
+                            "sending_window", "start_date", "advance_rule"}) {
+    if (!graduated || !mask.Has(field) || mask.everything()) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat(NameOf(plan.id), " is GRADUATED: its stages are done, so there is no ", field,
+                     " to change; set a stage to warm it up again first"));
+  }
+  const auto has = [&](absl::string_view field) { return mask.Has(field) && !graduated; };
+  if (has("stages")) plan.stages = StagesFrom(proto.stages());
+  if (has("provider_caps")) {
     ASSIGN_OR_RETURN(plan.provider_caps, ProviderCapsFrom(proto));
   }
-  if (mask.Has("time_zone")) {
+  if (has("provider_ramps")) {
+    ASSIGN_OR_RETURN(plan.provider_ramps, ProviderRampsFrom(proto));
+  }
+  if (has("time_zone")) {
     ASSIGN_OR_RETURN(plan.time_zone, TimeZoneFrom(proto));
   }
-  if (mask.Has("sending_window")) {
+  if (has("sending_window")) {
     ASSIGN_OR_RETURN(plan.window, WindowFrom(proto));
   }
   // Without a mask, a start date left out stays: a default of "today" would move it.
-  if (mask.Has("start_date") && !(mask.everything() && proto.start_date().empty())) {
+  if (has("start_date") && !(mask.everything() && proto.start_date().empty())) {
     ASSIGN_OR_RETURN(plan.start_date, StartDateFrom(proto, plan.time_zone, now));
   }
-  if (mask.Has("advance_rule")) {
+  if (has("advance_rule")) {
     ASSIGN_OR_RETURN(plan.advance_rule, AdvanceRuleFrom(proto));
+  }
+  if (mask.Has("guardrails")) plan.guardrails = GuardrailsFrom(proto);
+  if (mask.Has("rolling_day")) plan.rolling_day = proto.rolling_day();
+  if (mask.Has("bounded_growth")) {
+    plan.bounded_growth = !proto.has_bounded_growth() || proto.bounded_growth();
   }
   return plan;
 }
