@@ -123,6 +123,8 @@ void AddAllCommands(CommandTree& tree, GlobalTexts* globals) {
   AddSuppressionCommands(tree);
   AddEventCommands(tree);
   AddStoreCommands(tree);
+  AddProbeCommand(tree);
+  AddTraceCommands(tree);
   AddCompletion(tree);
 }
 

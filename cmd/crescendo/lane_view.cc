@@ -121,6 +121,15 @@ Style StyleOf(v1::Lane::State state) {
   }
 }
 
+std::string TlsText(const v1::Lane::Tls& tls) {
+  if (tls.connections() == 0) return "";
+  if (tls.clear_connections() == 0) {
+    return absl::StrCat("all ", CountText(tls.connections()), " connections encrypted");
+  }
+  return absl::StrCat(CountText(tls.clear_connections()), " of ", CountText(tls.connections()),
+                      " connections in the clear: ", tls.clear_reason());
+}
+
 std::string SentOfCap(const v1::Lane& lane) {
   const std::string sent = CountText(lane.today().used());
   if (lane.has_provider_daily_cap()) {

@@ -12,8 +12,12 @@
 namespace crescendo::core {
 
 Shard::Impl::Impl(const ProviderCatalog& providers, const ReplyClassifier& classifier,
-                  const Options& options)
-    : catalog_(providers), classifier_(classifier), options_(options), random_(options.seed) {
+                  const Options& options, const ports::TlsPolicies& tls)
+    : catalog_(providers),
+      classifier_(classifier),
+      options_(options),
+      tls_(tls),
+      random_(options.seed) {
   for (const Provider& provider : catalog_.providers()) {
     provider_by_id_[provider.id.text()] = static_cast<ProviderIndex>(providers_.size());
     providers_.push_back({provider, {}});
@@ -316,12 +320,16 @@ void Shard::Impl::On(const ClaimAnswer& answer) {
     const auto delivery = got.find(flight.ranked.candidate.id);
     if (delivery != got.end()) {
       flight.claimed = *delivery->second;
-      lane.ready.push_back(std::move(flight));
+      if (flight.refusal.empty()) {
+        lane.ready.push_back(std::move(flight));
+      } else {
+        SettleRefused(lane, flight);
+      }
       continue;
     }
     // Not claimed: the slot was never taken. Either the store took nothing, or this one has ended.
     --lane.ledger[flight.day].claimed;
-    NoVerdict(lane, flight.ranked.campaign);
+    if (flight.refusal.empty()) NoVerdict(lane, flight.ranked.campaign);
     if (!answer.claimed.ok() && !IsCancelled(flight.ranked.campaign)) {
       Requeue(flight, absl::InfinitePast(), flight.tried.pinned_ip);
     } else {
@@ -337,7 +345,7 @@ void Shard::Impl::On(const ports::TransportEvent& event) {
   Wake(*found->second.lane);
   switch (event.kind) {
     case ports::TransportEvent::Kind::kOpened:
-      OnOpened(found->second);
+      OnOpened(found->second, event);
       break;
     case ports::TransportEvent::Kind::kSent:
       OnSent(found->second, event);
@@ -381,8 +389,8 @@ void Shard::Impl::SaveLane(LaneBook& lane, EventType type, std::string text) {
 // ------------------------------------------------------------------------------------------
 
 Shard::Shard(const ProviderCatalog& providers, const ReplyClassifier& classifier,
-             const Options& options)
-    : impl_(std::make_unique<Impl>(providers, classifier, options)) {}
+             const Options& options, const ports::TlsPolicies& tls)
+    : impl_(std::make_unique<Impl>(providers, classifier, options, tls)) {}
 Shard::~Shard() = default;
 
 void Shard::Take(const base::Moment& now, absl::Span<const Letter> letters) {

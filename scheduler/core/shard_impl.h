@@ -6,6 +6,7 @@
 //   shard_caps.cc     what a plan day allows: caps, slots used, shares
 //   shard_release.cc  who leaves next, and on which connection
 //   shard_outcome.cc  what a reply does
+//   shard_tls.cc      which connection and host has the TLS that a mail needs
 //   shard_status.cc   snapshots
 #pragma once
 
@@ -20,6 +21,7 @@
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "scheduler/base/random.h"
+#include "scheduler/core/arrivals.h"
 #include "scheduler/core/queue_load.h"
 #include "scheduler/core/ramp.h"
 #include "scheduler/core/shard.h"
@@ -29,7 +31,8 @@ namespace crescendo::core {
 
 class Shard::Impl {
  public:
-  Impl(const ProviderCatalog& providers, const ReplyClassifier& classifier, const Options& options);
+  Impl(const ProviderCatalog& providers, const ReplyClassifier& classifier, const Options& options,
+       const ports::TlsPolicies& tls);
 
   void Take(const base::Moment& now, absl::Span<const Letter> letters);
   std::vector<Effect> Step(const base::Moment& now, absl::Span<const Letter> letters);
@@ -98,6 +101,10 @@ class Shard::Impl {
   void BounceWaiting(DomainState& domain);
   void Bounce(const DomainState& domain, CampaignKey campaign, DeliveryId delivery,
               absl::string_view fault);
+  // Its lifetime is over without an attempt: nobody could be reached since `since`.
+  bool Overdue(CampaignKey campaign, DeliveryId delivery, absl::Time since) const;
+  void Expire(CampaignKey campaign, DeliveryId delivery, absl::string_view fault);
+  void ExpireWaiting(DomainState& domain);
   HostIndex HostOf(const ports::MxHost& host);
   void RefreshMx();
 
@@ -163,33 +170,65 @@ class Shard::Impl {
                     std::optional<Pick>* pick = nullptr) const;
   Wait QueueBlocking(const IpState& ip, const LaneBook& lane, std::optional<Pick>* pick) const;
   Wait CampaignBlocking(const CampaignStatus& campaign, ProviderIndex provider) const;
-  // Has it a host that `ip` may connect to now? If not, `until`, if not null, is lowered to when.
-  bool SiteUsable(const IpState& ip, SiteIndex site, absl::Time* until) const;
+  // The host that `ip` may connect to now, in the site's order, or none; for `mail`, if it is not
+  // null, one that is not known to refuse it its TLS. `until`, if not null, is lowered to when that
+  // changes.
+  std::optional<size_t> UsableHost(const IpState& ip, SiteIndex site,
+                                   const RecipientQueue::Ranked* mail, absl::Time* until) const;
+  bool SiteUsable(const IpState& ip, SiteIndex site, absl::Time* until) const {
+    return UsableHost(ip, site, nullptr, until).has_value();
+  }
   // Every host that an IP of the pool could connect to is one that mail never goes to.
   bool SiteForbidden(int pool, SiteIndex site) const;
-  // What may not leave by this lane goes where it belongs: it bounces, or another lane has it now.
-  bool Divert(const IpState& ip, const LaneBook& lane, const Pick& pick);
+  // Since when none of the hosts that an IP of the pool can reach is up. InfiniteFuture: one is.
+  absl::Time SiteDownSince(int pool, SiteIndex site) const;
+  // What may not leave by this lane goes where it belongs: it bounces or expires, or another lane
+  // has it now. Or no host gives it the TLS it needs, and it is deferred.
+  bool Divert(IpState& ip, LaneBook& lane, const Pick& pick);
   std::optional<Pick> BestFor(const IpState& ip, const LaneBook& lane) const;
   bool TryClaim(IpState& ip, LaneBook& lane, const Pick& pick);
-  void TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick);
+  // `refusal`: see Flight.
+  void TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick, std::string refusal = "");
+  void TakeTokens(IpState& ip, LaneBook& lane, const Pick& pick);  // Of every rate.
   void FlushClaims();
   void Dispatch(LaneBook& lane);
   void Revoke(LaneBook& lane, bool all);
   void ReleaseFlights(LaneBook& lane, std::vector<Flight> flights);
-  bool EnsureConnection(LaneBook& lane, SiteIndex site);
-  ConnectionState* IdleConnection(LaneBook& lane, SiteIndex site);
+  bool EnsureConnection(LaneBook& lane, SiteIndex site, const RecipientQueue::Ranked& mail);
+  // The weakest that has what `mail` needs, so that the others are left to those that need more.
+  ConnectionState* IdleConnection(LaneBook& lane, const Flight& flight);
   int ConnectionLimit(const LaneBook& lane) const;
   void CloseIdle();
   void Trim(LaneBook& lane);
   void CloseConnection(ConnectionState& connection);
   void UpdateRates(const IpState& ip, LaneBook& lane);
 
+  // --- shard_tls.cc
+  // -----------------------------------------------------------------------------------------------
+  ports::TlsNeed NeedOf(const RecipientQueue::Ranked& mail, ProviderIndex provider,
+                        const ports::MxHost& host) const;
+  // Open or opening, to the site of `mail`.
+  bool Suits(const ConnectionState& connection, SiteIndex site,
+             const RecipientQueue::Ranked& mail) const;
+  // Why the host does not give what is needed, as far as is known now; null if it may.
+  const TlsFault* RefusalOf(const HostState& host, const ports::TlsNeed& need) const;
+  // Of all hosts of the site that are up; "" if one may give it, or none is up.
+  std::string RefusalOf(const IpState& ip, SiteIndex site,
+                        const RecipientQueue::Ranked& mail) const;
+  // How to ask for the TLS that `mail` needs.
+  void AskForTls(const RecipientQueue::Ranked& mail, ConnectionState* connection,
+                 ports::OpenConnection* open) const;
+  void LearnTls(ConnectionState& connection, const ports::TransportEvent& opened);
+  void TlsFailed(const ConnectionState& connection, const ports::TransportEvent& closed);
+
   // --- shard_outcome.cc
   // ----------------------------------------------------------------------------
-  void OnOpened(ConnectionState& connection);
+  void OnOpened(ConnectionState& connection, const ports::TransportEvent& event);
   void OnSent(ConnectionState& connection, const ports::TransportEvent& event);
   void OnClosed(ConnectionState& connection, const ports::TransportEvent& event);
   void SettleReply(ConnectionState& connection, const Flight& flight, const Reply& reply);
+  // Without a try.
+  void SettleRefused(LaneBook& lane, const Flight& flight);
   void SettleInDoubt(ConnectionState& connection, const Flight& flight, const std::string& detail);
   void SettleLost(ConnectionState& connection, const Flight& flight, const std::string& detail,
                   bool local_failure);
@@ -228,6 +267,7 @@ class Shard::Impl {
   const ProviderCatalog& catalog_;
   const ReplyClassifier& classifier_;
   const Options options_;
+  const ports::TlsPolicies& tls_;
   base::Random random_;
 
   base::Moment now_;
@@ -247,6 +287,7 @@ class Shard::Impl {
   std::deque<SiteState> sites_;
   absl::flat_hash_map<std::string, SiteIndex> site_by_key_;
   std::deque<HostState> hosts_;
+  Arrivals arrivals_;
   absl::flat_hash_map<std::string, HostIndex> host_by_key_;
   std::deque<DomainState> domains_;  // By key, which the store gives without large gaps.
   std::vector<DomainKey> to_ask_;

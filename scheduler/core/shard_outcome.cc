@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "scheduler/core/consequence.h"
 #include "scheduler/core/retry.h"
 #include "scheduler/core/shard_impl.h"
 
@@ -41,14 +42,10 @@ bool IsBlocklist(ReplyCategory category) {
          category == ReplyCategory::kBlocklistProvider;
 }
 
-bool AboutRate(ReplyCategory category) {
-  return category == ReplyCategory::kRateLimited || category == ReplyCategory::kRateLimitedDomain ||
-         category == ReplyCategory::kDailyQuota;
-}
-
 }  // namespace
 
-void Shard::Impl::OnOpened(ConnectionState& connection) {
+void Shard::Impl::OnOpened(ConnectionState& connection, const ports::TransportEvent& event) {
+  LearnTls(connection, event);
   if (connection.state != ConnectionState::State::kOpening) return;
   connection.state = ConnectionState::State::kIdle;
   connection.idle_since = now_.wall;
@@ -105,6 +102,8 @@ void Shard::Impl::OnClosed(ConnectionState& connection, const ports::TransportEv
       hosts_[connection.host].forbidden = true;
       hosts_[connection.host].fault = event.detail;
       WakeProvider(lane.provider);
+    } else if (event.tls_failed) {
+      TlsFailed(connection, event);
     } else if (event.reply.code >= 400) {
       const Classification meaning =
           classifier_.Classify(event.reply, providers_[lane.provider].provider.id);
@@ -262,6 +261,15 @@ void Shard::Impl::Retry(LaneBook& lane, const Flight& flight, ports::Settle sett
   Requeue(again, at, pinned);
 }
 
+void Shard::Impl::SettleRefused(LaneBook& lane, const Flight& flight) {
+  Flight unsent = flight;
+  unsent.tried.first_attempt_time = flight.claimed.first_attempt_time;
+  ports::Settle settle = NewSettle(lane, unsent);
+  settle.category = ReplyCategory::kOtherTemporary;
+  settle.reply = Cut(unsent.refusal);
+  Retry(lane, unsent, std::move(settle), ReplyCategory::kOtherTemporary, absl::ZeroDuration());
+}
+
 void Shard::Impl::SettleInDoubt(ConnectionState& connection, const Flight& flight,
                                 const std::string& detail) {
   LaneBook& lane = *connection.lane;
@@ -356,10 +364,7 @@ void Shard::Impl::ReactAtLane(LaneBook& lane, const Classification& meaning, con
     lane.local_fault = text;
     return;
   }
-  const absl::Duration own =
-      AboutRate(meaning.category) ? provider.rate_limit_stop : provider.block_stop;
-  // What the reply or its rule states is better known than the provider's usual wait.
-  const absl::Duration stop = meaning.stop_for > absl::ZeroDuration() ? meaning.stop_for : own;
+  const absl::Duration stop = LeastStop(meaning, provider);
   if (AboutRate(meaning.category)) {
     change = lane.throttle.OnRateLimited(now_.wall, stop, in_use, text, options_.throttle);
   } else {
@@ -404,10 +409,8 @@ void Shard::Impl::HoldSendingDomain(LaneBook& lane, const Classification& meanin
   const Provider& provider = providers_[lane.provider].provider;
   // Before the first refusal nothing was metered: take what the lane did, times our lanes there.
   const double in_use = std::max(at.meter.PerHour(now_.steady), lane.meter.PerHour(now_.steady));
-  const Throttle::Change change = at.throttle.OnRateLimited(
-      now_.wall,
-      meaning.stop_for > absl::ZeroDuration() ? meaning.stop_for : provider.rate_limit_stop, in_use,
-      text, options_.throttle);
+  const Throttle::Change change = at.throttle.OnRateLimited(now_.wall, LeastStop(meaning, provider),
+                                                            in_use, text, options_.throttle);
   if (change != Throttle::Change::kStopped) return;
   at.bucket.SetRate(at.throttle.rate_per_hour(), options_.pacing.warming_burst, now_.steady);
   event.egress_ip = EgressIpId();
@@ -478,7 +481,9 @@ void Shard::Impl::Accepted(LaneBook& lane, CampaignKey campaign) {
 void Shard::Impl::HostWorks(const ConnectionState& connection) {
   HostState& host = hosts_[connection.host];
   if (host.failures == 0) return;
-  host = HostState();
+  host.failures = 0;
+  host.backoff_until = absl::InfinitePast();
+  host.down_since = absl::InfiniteFuture();
   WakeProvider(connection.lane->provider);
 }
 
@@ -489,6 +494,7 @@ void Shard::Impl::HostFailed(HostIndex host, const std::string& fault) {
   for (int i = 1; i < state.failures && wait < options_.host_backoff_longest; ++i) wait *= 2;
   wait = std::min(wait, options_.host_backoff_longest);
   state.backoff_until = now_.wall + wait * random_.Between(0.8, 1.2);
+  state.down_since = std::min(state.down_since, now_.wall);
   state.fault = fault;
 }
 

@@ -70,6 +70,7 @@ LaneStatus Shard::Impl::StatusOf(const IpState& ip, const LaneBook& lane,
   for (const auto& [row_day, row] : lane.ledger) status.in_flight += static_cast<int>(row.claimed);
   status.connections = static_cast<int>(lane.connections.size());
   status.connection_limit = ConnectionLimit(lane);
+  status.tls = lane.tls;
   status.rate_per_hour = lane.bucket.rate_per_hour();
   status.wait =
       ip.pool < 0 ? Wait{Reason::kNotInPool, absl::InfiniteFuture(), ""} : WaitOf(ip, lane, shares);

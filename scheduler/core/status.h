@@ -23,6 +23,13 @@ enum class LaneState {
 };
 absl::string_view LaneStateName(LaneState state);  // "WARMING" …
 
+// How a lane's connections fared, since the daemon started.
+struct LaneTls {
+  int64_t opened = 0;
+  int64_t in_the_clear = 0;  // Of `opened`.
+  std::string reason;        // Of the last in the clear.
+};
+
 struct LaneStatus {
   Lane lane;
   LaneState state = LaneState::kSteady;
@@ -36,6 +43,7 @@ struct LaneStatus {
   int in_flight = 0;
   int connections = 0;  // Open or opening.
   int connection_limit = 0;
+  LaneTls tls;
   double rate_per_hour = 0;  // What the lane may do now. 0: not limited.
   Wait wait;
   LaneRecord record;  // Throttle state and operator's pause.

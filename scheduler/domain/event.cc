@@ -70,6 +70,8 @@ absl::string_view EventTypeName(EventType type) {
       return "IMPORTED";
     case EventType::kAlert:
       return "ALERT";
+    case EventType::kProbed:
+      return "PROBED";
     case EventType::kPlanHeld:
       return "PLAN_HELD";
     case EventType::kPlanMoved:
@@ -83,7 +85,7 @@ absl::string_view EventTypeName(EventType type) {
 }
 
 std::optional<EventType> ParseEventType(absl::string_view name) {
-  for (int i = 0; i <= static_cast<int>(EventType::kDeleted); ++i) {
+  for (int i = 0; i <= static_cast<int>(kLastEventType); ++i) {
     const auto type = static_cast<EventType>(i);
     if (EventTypeName(type) == name) return type;
   }

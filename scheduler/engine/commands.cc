@@ -599,6 +599,39 @@ int64_t Engine::Subscribe(absl::AnyInvocable<void()> listener) {
 }
 void Engine::Unsubscribe(int64_t id) { impl_->Unsubscribe(id); }
 
+void Engine::Compose(Campaign campaign, DeliveryId number, std::string address,
+                     Done<ports::ComposedMessage> done) {
+  impl_->PostTask([impl = impl_.get(), campaign = std::move(campaign), number,
+                   address = std::move(address), done = std::move(done)]() mutable {
+    if (impl->stopped()) return done(Gone());
+    if (const absl::Status ready = impl->edges_.composer->CheckReady(campaign); !ready.ok()) {
+      return done(ready);
+    }
+    done(impl->edges_.composer->Compose(campaign, number, address, {}, impl->now()));
+  });
+}
+
+void Engine::Record(EventType type, EgressIpId ip, std::string text, Request request,
+                    Done<EventType> done) {
+  impl_->PostTask([impl = impl_.get(), type, ip = std::move(ip), text = std::move(text),
+                   request = std::move(request), done = std::move(done)]() mutable {
+    if (impl->stopped()) return done(Gone());
+    Event event = impl->AuditEvent(type, request, std::move(text));
+    event.egress_ip = std::move(ip);
+    Job job;
+    job.writes.push_back(ports::AppendEvents{{std::move(event)}});
+    job.done = [type, done = std::move(done)](absl::Status committed,
+                                              absl::Span<ports::WriteResult> results) mutable {
+      if (committed.ok()) committed = results[0].status;
+      if (!committed.ok()) return done(committed);
+      done(type);
+    };
+    impl->committer_.Post(std::move(job));
+  });
+}
+
+const core::ReplyClassifier& Engine::classifier() const { return *impl_->edges_.classifier; }
+const core::Options& Engine::options() const { return impl_->options_; }
 const ProviderCatalog& Engine::providers() const { return *impl_->edges_.providers; }
 const base::Clock& Engine::clock() const { return *impl_->edges_.clock; }
 std::string Engine::Transcript(DeliveryId delivery) {

@@ -30,6 +30,7 @@
 #include "scheduler/ports/composer.h"
 #include "scheduler/ports/mx_resolver.h"
 #include "scheduler/ports/store.h"
+#include "scheduler/ports/tls_policy.h"
 #include "scheduler/ports/transport.h"
 
 namespace crescendo::engine {
@@ -58,6 +59,7 @@ struct Edges {
   ports::MessageComposer* composer;
   const ProviderCatalog* providers;
   const core::ReplyClassifier* classifier;
+  const ports::TlsPolicies* tls = &ports::StrictestTls();
 };
 
 enum class Threads {
@@ -152,7 +154,18 @@ class Engine {
   // effects, and again until nothing is left to do at this moment. Returns when to turn next.
   absl::Time Turn();
 
+  // Makes a message as deliveries are made, for a recipient who is none. Errors as
+  // ports::MessageComposer's.
+  void Compose(Campaign campaign, DeliveryId number, std::string address,
+               Done<ports::ComposedMessage> done);
+  // Appends an event of `ip` that says what was done outside of every plan and campaign. `done`
+  // when it is on disk.
+  void Record(EventType type, EgressIpId ip, std::string text, Request request,
+              Done<EventType> done);
+
   const ProviderCatalog& providers() const;
+  const core::ReplyClassifier& classifier() const;
+  const core::Options& options() const;
   const base::Clock& clock() const;
   std::string Transcript(DeliveryId delivery);
 

@@ -96,6 +96,7 @@ absl::StatusOr<absl::Duration> DurationFrom(absl::string_view field,
 v1::EgressIp ToProto(const EgressIp& ip);
 v1::Pool ToProto(const Pool& pool);
 v1::Provider ToProto(const Provider& provider);
+v1::Provider::TlsPolicy ToProto(TlsPolicy policy);
 v1::Suppression ToProto(const Suppression& suppression);
 
 EgressIp EgressIpFrom(const std::string& id, const v1::EgressIp& proto);

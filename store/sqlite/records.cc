@@ -11,6 +11,7 @@ namespace {
 
 // The store keeps these numbers: new enumerators go to the end.
 static_assert(static_cast<int>(CampaignState::kCancelled) == 3);
+static_assert(static_cast<int>(TlsPolicy::kVerified) == 3);
 
 const char* TableOf(RecordKind kind) {
   switch (kind) {
@@ -223,14 +224,15 @@ absl::Status Records::Save(Campaign* campaign) {
   const CampaignInfo* known = Find(campaign->id);
   campaign->key =
       known != nullptr ? known->key : CampaignKey(static_cast<int64_t>(campaigns_.size()) + 1);
-  Statement put(database_,
-                "INSERT INTO campaigns VALUES"
-                " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
-                " ON CONFLICT (key) DO UPDATE SET state = ?3, pool = ?4, create_time_us = ?5,"
-                " revision = ?6, lifetime_us = ?7, state_reason = ?8, from_name = ?9,"
-                " from_address = ?10, return_path = ?11, subject = ?12, list_unsubscribe = ?13,"
-                " text_body = ?14, html_body = ?15, feedback_sender_id = ?16, headers = ?17,"
-                " raw_message = ?18");
+  Statement put(
+      database_,
+      "INSERT INTO campaigns VALUES"
+      " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
+      " ON CONFLICT (key) DO UPDATE SET state = ?3, pool = ?4, create_time_us = ?5,"
+      " revision = ?6, lifetime_us = ?7, state_reason = ?8, from_name = ?9,"
+      " from_address = ?10, return_path = ?11, subject = ?12, list_unsubscribe = ?13,"
+      " text_body = ?14, html_body = ?15, feedback_sender_id = ?16, headers = ?17,"
+      " raw_message = ?18, tls = ?19");
   std::string headers;
   EncodeVariables(campaign->headers, &headers);
   RETURN_IF_ERROR(put.Run(
@@ -238,7 +240,8 @@ absl::Status Records::Save(Campaign* campaign) {
       campaign->pool.text(), campaign->create_time, campaign->revision, campaign->lifetime,
       campaign->state_reason, campaign->from_name, campaign->from_address, campaign->return_path,
       campaign->subject, campaign->list_unsubscribe, campaign->text_body, campaign->html_body,
-      campaign->feedback_sender_id, BlobOrNull{headers}, BlobOrNull{campaign->raw_message}));
+      campaign->feedback_sender_id, BlobOrNull{headers}, BlobOrNull{campaign->raw_message},
+      static_cast<int>(campaign->tls)));
   if (known == nullptr) {
     Statement counts(database_, "INSERT INTO campaign_counts (campaign) VALUES (?1)");
     RETURN_IF_ERROR(counts.Run(campaign->key.value()));

@@ -49,11 +49,12 @@ absl::StatusOr<std::vector<Pool>> Records::Pools(std::optional<std::string> only
 }
 
 absl::StatusOr<std::vector<Campaign>> Records::Campaigns(std::optional<std::string> only) {
-  Statement read(database_,
-                 "SELECT key, id, state, pool, create_time_us, revision, lifetime_us, state_reason,"
-                 " from_name, from_address, return_path, subject, list_unsubscribe, text_body,"
-                 " html_body, feedback_sender_id, headers, raw_message FROM campaigns WHERE ?1 IS "
-                 "NULL OR id = ?1 ORDER BY key");
+  Statement read(
+      database_,
+      "SELECT key, id, state, pool, create_time_us, revision, lifetime_us, state_reason,"
+      " from_name, from_address, return_path, subject, list_unsubscribe, text_body,"
+      " html_body, feedback_sender_id, headers, raw_message, tls FROM campaigns WHERE ?1 "
+      "IS NULL OR id = ?1 ORDER BY key");
   Rows rows = read.Query(Only(only));
   std::vector<Campaign> campaigns;
   while (rows.Next()) {
@@ -76,6 +77,7 @@ absl::StatusOr<std::vector<Campaign>> Records::Campaigns(std::optional<std::stri
     campaign.feedback_sender_id = rows.String(15);
     ASSIGN_OR_RETURN(campaign.headers, DecodeVariables(rows.Text(16)));
     campaign.raw_message = rows.String(17);
+    campaign.tls = rows.Enumerator(18, TlsPolicy::kVerified);
   }
   RETURN_IF_ERROR(rows.status());
   return campaigns;

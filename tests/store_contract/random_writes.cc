@@ -32,7 +32,7 @@ ports::RequestKey RandomWrites::Request() {
 Event RandomWrites::AnyEvent() {
   Event event;
   event.time = Time();
-  event.type = static_cast<EventType>(Below(static_cast<int64_t>(EventType::kDeleted) + 1));
+  event.type = static_cast<EventType>(Below(static_cast<int64_t>(kLastEventType) + 1));
   if (OneIn(2)) event.egress_ip = EgressIpId(Name("ip", 3));
   if (OneIn(2)) event.provider = ProviderId(Name("provider", 3));
   if (OneIn(4)) event.pool = PoolId(Name("pool", 2));

@@ -202,6 +202,7 @@ TEST_P(RecordsTest, KeepsEveryFieldOfACampaignAndGivesItAKey) {
   EXPECT_EQ(got.headers, want.headers);
   EXPECT_EQ(got.raw_message, want.raw_message);
   EXPECT_EQ(got.feedback_sender_id, want.feedback_sender_id);
+  EXPECT_EQ(got.tls, want.tls);
   EXPECT_EQ(got.lifetime, want.lifetime);
   EXPECT_EQ(got.state_reason, want.state_reason);
   EXPECT_EQ(got.create_time, want.create_time);

@@ -110,6 +110,7 @@ ports::Put<Campaign> NewCampaign(const std::string& id, const std::string& pool)
   put.record.headers = {{"Reply-To", "help@shop.example"}, {"X-Note", ""}};
   put.record.raw_message = std::string("Subject: s\n\n\xE9\0", 14);
   put.record.feedback_sender_id = "shop1";
+  put.record.tls = TlsPolicy::kRequired;
   put.record.lifetime = absl::Hours(48);
   put.record.state = CampaignState::kSending;
   put.record.state_reason = "started";

@@ -1,4 +1,4 @@
--- 0010_living_plans.sql. Plans are edited, held and moved while they run, and judged by evidence.
+-- 0011_living_plans.sql. Plans are edited, held and moved while they run, and judged by evidence.
 
 -- Fields of a plan that have no column, by name, as text (scheduler/domain/plan_settings.h). next 1:
 -- all of an edit that holds from the plan day plans.next_from on.
