@@ -125,19 +125,28 @@ void Shard::Impl::EditOpenDay(IpState& ip, const Plan& plan) {
   WakeIp(ip);
 }
 
+std::vector<Evidence> Shard::Impl::EvidenceOfDay(const IpState& ip) const {
+  std::vector<Evidence> lanes;
+  for (const auto& lane : ip.lanes) {
+    if (lane == nullptr) continue;
+    const auto row = lane->ledger.find(ip.day->day);
+    if (row == lane->ledger.end()) continue;
+    lanes.push_back(EvidenceOf(row->second));
+    lanes.back().provider = lane->lane.provider;
+  }
+  return lanes;
+}
+
 DayFacts Shard::Impl::FactsOf(const IpState& ip) const {
   DayFacts facts;
+  facts.lanes = EvidenceOfDay(ip);
   facts.attainable = ip.day->cap;
   int64_t provider_caps = 0;
   bool all_capped = true, any = false;
   for (const auto& lane : ip.lanes) {
     if (lane == nullptr) continue;
     const auto row = lane->ledger.find(ip.day->day);
-    if (row != lane->ledger.end()) {
-      facts.accepted += row->second.accepted;
-      facts.lanes.push_back(EvidenceOf(row->second));
-      facts.lanes.back().provider = lane->lane.provider;
-    }
+    if (row != lane->ledger.end()) facts.accepted += row->second.accepted;
     const int64_t accepted = row == lane->ledger.end() ? 0 : row->second.accepted;
     if (accepted == 0 && DemandOf(ip, *lane) == 0) continue;
     any = true;
@@ -184,7 +193,7 @@ void Shard::Impl::SaveDay(IpState& ip, EventType type, std::string text) {
 void Shard::Impl::GuardToday(IpState& ip) {
   const Plan& plan = *PlanOf(ip);
   if (!Opens(plan.state)) return;
-  for (const Finding& finding : JudgeEarly(plan.guardrails, FactsOf(ip).lanes)) {
+  for (const Finding& finding : JudgeEarly(plan.guardrails, EvidenceOfDay(ip))) {
     const ProviderId& provider = finding.breach.provider;
     if (provider.empty()) {
       if (plan.acted_day >= ip.day->day) continue;

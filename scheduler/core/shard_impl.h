@@ -126,6 +126,7 @@ class Shard::Impl {
   // By a guardrail. REQUIRES: the IP has a plan and a day.
   void PauseLane(LaneBook& lane, const std::string& why);
   DayFacts FactsOf(const IpState& ip) const;
+  std::vector<Evidence> EvidenceOfDay(const IpState& ip) const;
   void CountSlot(IpState& ip);
   void LoadSlots(IpState& ip);
   void SaveDay(IpState& ip, EventType type, std::string text);
