@@ -103,7 +103,7 @@ EgressIp EgressIpFrom(const std::string& id, const v1::EgressIp& proto);
 absl::StatusOr<std::vector<EgressIpId>> PoolMembersFrom(const v1::Pool& proto);
 absl::StatusOr<Suppression> SuppressionFrom(const v1::Suppression& proto);
 
-// --- Plans and lanes (convert_plan.cc, convert_lane.cc)
+// --- Plans and lanes (convert_plan.cc, convert_plan_from.cc, convert_lane.cc)
 
 v1::Plan ToProto(const Plan& plan);
 v1::PlanDay ToProto(const PlanDay& day);

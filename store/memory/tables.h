@@ -62,7 +62,7 @@ struct EventRow {
 struct CampaignRow {
   Campaign campaign;
   CampaignCounts counts;
-  CampaignCounts pruned;  // Of those.
+  CampaignCounts pruned;                          // Of those.
   int64_t first_delivery = 0, last_delivery = 0;  // Its deliveries' ids are in this range.
 };
 

@@ -19,7 +19,7 @@ namespace {
   " d.attempts, d.in_doubt_count, d.create_time_us, d.first_attempt_time_us,"    \
   " d.last_attempt_time_us, d.next_attempt_time_us, d.last_ip, d.last_provider," \
   " d.category, d.reply "
-#define CRESCENDO_LEDGER_COLUMNS \
+#define CRESCENDO_LEDGER_COLUMNS                                                       \
   "egress_ip, provider, day, claimed, accepted, refused, in_doubt, deferred, carried," \
   " hard_bounces, complaints, pushback"
 
