@@ -170,7 +170,11 @@ Wait Shard::Impl::IpStopping(const IpState& ip) const {
       return {Reason::kBeforeStartDate, base::StartOf(std::max(first, plan->start_date), ip.zone),
               ""};
     }
-    if (!Warming(ip)) return {};
+    if (!Warming(ip)) {
+      // The clock was set back: today's budget is that of a day which has ended.
+      const absl::Time start = base::StartOf(ip.day->day, ip.zone);
+      return now_.wall < start ? Wait{Reason::kBeforeStartDate, start, ""} : Wait();
+    }
     if (now_.wall < ip.window_start) return {Reason::kOutsideWindow, ip.window_start, ""};
     if (now_.wall >= ip.window_end)
       return {Reason::kOutsideWindow, ip.day_end, "today's window is over"};
