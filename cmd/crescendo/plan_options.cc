@@ -109,7 +109,7 @@ absl::Status FillRamps(const PlanOptions& options, v1::Plan* plan) {
     }
     v1::Plan::ProviderRamp* ramp = plan->add_provider_ramps();
     ASSIGN_OR_RETURN(*ramp->mutable_provider(), ProviderName(parts.first));
-    for (const std::string& stage : absl::StrSplit(parts.second, ',')) {
+    for (const absl::string_view stage : absl::StrSplit(parts.second, ',')) {
       ASSIGN_OR_RETURN(*ramp->add_stages(), ParseStage("--provider-ramp", stage));
     }
   }
