@@ -41,6 +41,10 @@ Phrase PhraseOf(v1::Wait::Reason reason) {
       return {"plan not started"};
     case v1::Wait::PLAN_PAUSED:
       return {"plan paused"};
+    case v1::Wait::PLAN_ABORTED:
+      return {"plan aborted"};
+    case v1::Wait::ROLLING_DAY:
+      return {"the IP's cap is used up in the last 24 hours"};
     case v1::Wait::BEFORE_START_DATE:
       return {"before the start date"};
     case v1::Wait::OUTSIDE_WINDOW:

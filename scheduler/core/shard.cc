@@ -164,17 +164,40 @@ void Shard::Impl::On(const Plan& plan) {
   if (ip == nullptr) return;
   WakeIp(*ip);
   ip->plan = plan.id.text();
+  ip->evidence = true;  // A pause that an operator's change overtook is decided again.
   const absl::StatusOr<absl::TimeZone> zone = base::LoadZone(plan.time_zone);
   CRESCENDO_CHECK(zone.ok());
   ip->zone = *zone;
-  if (!ip->day.has_value() || ip->day->decision != DayDecision::kOpen) return;
-  // An edit while the day is open: the new cap and window hold from now on.
-  const int64_t cap = CapOf(plan, *ip->day);
-  if (cap != ip->day->cap) {
-    ip->day->cap = cap;
-    Emit(ports::PutPlanDay{*ip->day, {}});
+  // An edit while the day is open: the new window holds from now on; so do the new caps, see
+  // TurnDay.
+  if (DayIsOpen(*ip)) SetWindow(*ip, plan);
+}
+
+void Shard::Impl::On(const PlanDeleted& deleted) {
+  const auto found = plans_.find(deleted.plan.text());
+  if (found == plans_.end()) return;
+  if (IpState* ip = FindIp(found->second.egress_ip)) {
+    ip->plan.clear();
+    ip->day.reset();
+    WakeIp(*ip);
   }
-  SetWindow(*ip, plan);
+  plans_.erase(found);
+}
+
+void Shard::Impl::On(const Complaint& complaint) {
+  LedgerRow row;
+  row.lane = complaint.lane;
+  row.day = complaint.day;
+  IpState* ip = FindIp(complaint.lane.egress_ip);
+  if (ip == nullptr) return;
+  const auto provider = provider_by_id_.find(complaint.lane.provider.text());
+  if (provider != provider_by_id_.end()) {
+    const auto& ledger = LaneOf(*ip, provider->second).ledger;
+    if (const auto known = ledger.find(complaint.day); known != ledger.end()) row = known->second;
+  }
+  ++row.complaints;
+  On(row);
+  ip->evidence = true;
 }
 
 void Shard::Impl::On(const PlanDay& day) {
@@ -182,9 +205,9 @@ void Shard::Impl::On(const PlanDay& day) {
   if (ip == nullptr) return;
   WakeIp(*ip);
   ip->day = day;
-  if (const Plan* plan = PlanOf(*ip); plan != nullptr && day.decision == DayDecision::kOpen) {
-    SetWindow(*ip, *plan);
-  }
+  ip->evidence = true;
+  LoadSlots(*ip);
+  if (const Plan* plan = PlanOf(*ip); plan != nullptr && DayIsOpen(*ip)) SetWindow(*ip, *plan);
 }
 
 void Shard::Impl::On(const Campaign& campaign) {

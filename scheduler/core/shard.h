@@ -73,13 +73,21 @@ struct QueueLoading {
 struct Ended {
   std::vector<DeliveryId> deliveries;
 };
+struct PlanDeleted {
+  PlanId plan;
+};
+// A recipient complained, and the ledger of that day counts it (ports::CountComplaint).
+struct Complaint {
+  Lane lane;
+  absl::CivilDay day;
+};
 // Start nothing new any more.
 struct Drain {};
 
-using Letter =
-    std::variant<EgressIp, Pool, Plan, PlanDay, Campaign, LaneRecord, LedgerRow, NewDomain,
-                 std::vector<QueuedDelivery>, std::vector<Rescored>, MxAnswer, ClaimAnswer,
-                 ports::TransportEvent, StoreHealth, SuppressedAddress, Ended, QueueLoading, Drain>;
+using Letter = std::variant<EgressIp, Pool, Plan, PlanDay, Campaign, LaneRecord, LedgerRow,
+                            NewDomain, std::vector<QueuedDelivery>, std::vector<Rescored>, MxAnswer,
+                            ClaimAnswer, ports::TransportEvent, StoreHealth, SuppressedAddress,
+                            Ended, QueueLoading, PlanDeleted, Complaint, Drain>;
 
 // A write; `claim` is not 0 for a Claim, and comes back in its ClaimAnswer.
 struct Save {

@@ -2,7 +2,8 @@
 //   shard.cc          letters in, records, the order of a step
 //   shard_load.cc     the queue after a start
 //   shard_mail.cc     recipients: MX answers, queues, suppression
-//   shard_days.cc     plan days: open, close, caps, shares
+//   shard_days.cc     plan days: open, close, edits, and what guardrails stop
+//   shard_caps.cc     what a plan day allows: caps, slots used, shares
 //   shard_release.cc  who leaves next, and on which connection
 //   shard_outcome.cc  what a reply does
 //   shard_tls.cc      which connection and host has the TLS that a mail needs
@@ -22,6 +23,7 @@
 #include "scheduler/base/random.h"
 #include "scheduler/core/arrivals.h"
 #include "scheduler/core/queue_load.h"
+#include "scheduler/core/ramp.h"
 #include "scheduler/core/shard.h"
 #include "scheduler/core/shard_state.h"
 
@@ -53,6 +55,8 @@ class Shard::Impl {
   void On(const SuppressedAddress& suppressed);
   void On(const Ended& ended);
   void On(const QueueLoading& loading);
+  void On(const PlanDeleted& deleted);
+  void On(const Complaint& complaint);
   void On(const Drain&) { draining_ = true; }
 
   // The lane, or lanes, may have something to do: see LaneBook::awake.
@@ -107,12 +111,38 @@ class Shard::Impl {
   // --- shard_days.cc
   // -------------------------------------------------------------------------------
   void TurnDays();
+  void TurnDay(IpState& ip);
   void CloseOpenDay(IpState& ip, const Plan& plan);
+  // An edit that waited for today is in force.
+  void TakeNextShape(IpState& ip, const Plan& plan);
+  void EditOpenDay(IpState& ip, const Plan& plan);
+  // The plan's state follows what its newest day decided. False: the ramp does not go on.
+  bool FollowDay(IpState& ip);
+  // `acted_day`: see Plan.acted_day.
+  void MovePlan(IpState& ip, PlanState state, absl::CivilDay acted_day, EventType type,
+                const std::string& reason);
+  // Pauses what the evidence of an open day need not wait for.
+  void GuardToday(IpState& ip);
+  // By a guardrail. REQUIRES: the IP has a plan and a day.
+  void PauseLane(LaneBook& lane, const std::string& why);
+  DayFacts FactsOf(const IpState& ip) const;
+  std::vector<Evidence> EvidenceOfDay(const IpState& ip) const;
+  void CountSlot(IpState& ip);
+  void LoadSlots(IpState& ip);
+  void SaveDay(IpState& ip, EventType type, std::string text);
   void SetWindow(IpState& ip, const Plan& plan);
+
+  // --- shard_caps.cc
+  // -------------------------------------------------------------------------------
   absl::CivilDay DayOf(const IpState& ip) const;
-  bool Warming(const IpState& ip) const;
+  bool Warming(const IpState& ip) const;  // Paced, with providers' caps.
+  bool Capped(const IpState& ip) const;   // Warming, or graduated with bounded growth.
+  bool DayIsOpen(const IpState& ip) const {
+    return ip.day.has_value() && ip.day->decision == DayDecision::kOpen;
+  }
   int64_t Used(const LaneBook& lane, absl::CivilDay day) const;
   int64_t Used(const IpState& ip) const;
+  int64_t Claimed(const IpState& ip) const;  // In flight, of whatever day.
   // Of the lane on its plan day, from plan and provider; none: no cap of its own.
   std::optional<int64_t> ProviderCapOf(const IpState& ip, ProviderIndex provider) const;
   int64_t DemandOf(const IpState& ip, const LaneBook& lane) const;

@@ -19,6 +19,29 @@ std::string Cut(std::string text) {
   return text;
 }
 
+// Does a deferral of this kind tell of us or of the host, rather than of one recipient or of the
+// connection's end?
+bool IsPushback(ReplyCategory category) {
+  switch (category) {
+    case ReplyCategory::kMessagesPerConnection:
+    case ReplyCategory::kRecipientRate:
+    case ReplyCategory::kGreylisted:
+    case ReplyCategory::kMailboxFull:
+    case ReplyCategory::kUnknownRecipient:
+    case ReplyCategory::kRecipientDisabled:
+    case ReplyCategory::kMoved:
+    case ReplyCategory::kRecipientPolicy:
+      return false;
+    default:
+      return true;
+  }
+}
+
+bool IsBlocklist(ReplyCategory category) {
+  return category == ReplyCategory::kBlocklistPublic ||
+         category == ReplyCategory::kBlocklistProvider;
+}
+
 }  // namespace
 
 void Shard::Impl::OnOpened(ConnectionState& connection, const ports::TransportEvent& event) {
@@ -126,14 +149,19 @@ void Shard::Impl::Finish(LaneBook& lane, CampaignKey campaign, ports::Settle set
       break;
     case ports::Settle::Slot::kRefused:
       ++row.refused;
+      row.hard_bounces += settle.suppress == SuppressionReason::kHardBounce;
       break;
     case ports::Settle::Slot::kInDoubt:
       ++row.in_doubt;
       break;
     case ports::Settle::Slot::kDeferred:
       ++row.deferred;
+      row.pushback += settle.pushback;
       break;
   }
+  IpState& ip = ips_[lane.ip];
+  if (settle.slot != ports::Settle::Slot::kDeferred) CountSlot(ip);
+  if (settle.suppress.has_value() || settle.pushback) ip.evidence = true;
   if (settle.slot != ports::Settle::Slot::kDeferred && settle.settle_day != settle.claim_day) {
     LedgerRow& today = lane.ledger[settle.settle_day];
     today.lane = lane.lane;
@@ -161,6 +189,7 @@ void Shard::Impl::SettleReply(ConnectionState& connection, const Flight& flight,
   // A 5yz that is tried again for its meaning (a full mailbox, say) still counts at the receiver as
   // refused: only a 4yz gives its slot back (L1).
   settle.slot = reply.permanent() ? ports::Settle::Slot::kRefused : ports::Settle::Slot::kDeferred;
+  settle.pushback = settle.slot == ports::Settle::Slot::kDeferred && IsPushback(meaning.category);
   switch (meaning.disposition) {
     case Disposition::kAccept:
       settle.slot = ports::Settle::Slot::kAccepted;
@@ -340,6 +369,11 @@ void Shard::Impl::ReactAtLane(LaneBook& lane, const Classification& meaning, con
     change = lane.throttle.OnRateLimited(now_.wall, stop, in_use, text, options_.throttle);
   } else {
     change = lane.throttle.OnBlocked(now_.wall, stop, in_use, text, options_.throttle);
+  }
+  const IpState& ip = ips_[lane.ip];
+  if (const Plan* plan = PlanOf(ip); plan != nullptr && IsBlocklist(meaning.category) &&
+                                     plan->guardrails.blocklist_pause && ip.day.has_value()) {
+    PauseLane(lane, text);
   }
   if (change != Throttle::Change::kStopped) return;
   SaveLane(lane, EventType::kLaneStopped,

@@ -34,6 +34,7 @@ bool Revokes(Reason reason) {
     case Reason::kLanePaused:
     case Reason::kPlanNotStarted:
     case Reason::kPlanPaused:
+    case Reason::kPlanAborted:
     case Reason::kOutsideWindow:
     case Reason::kDraining:
     case Reason::kNotInPool:
@@ -153,17 +154,26 @@ bool Shard::Impl::Stopped(const LaneBook& lane) const {
 Wait Shard::Impl::IpStopping(const IpState& ip) const {
   if (draining_) return {Reason::kDraining, absl::InfiniteFuture(), ""};
   if (ip.pool < 0) return {Reason::kNotInPool, absl::InfiniteFuture(), ""};
-  if (const Plan* plan = PlanOf(ip); plan != nullptr && plan->state != PlanState::kGraduated) {
+  if (const Plan* plan = PlanOf(ip); plan != nullptr) {
     if (plan->state == PlanState::kDraft)
       return {Reason::kPlanNotStarted, absl::InfiniteFuture(), ""};
     if (plan->state == PlanState::kPaused) {
       return {Reason::kPlanPaused, absl::InfiniteFuture(), plan->state_reason};
     }
+    if (plan->state == PlanState::kAborted) {
+      return {Reason::kPlanAborted, absl::InfiniteFuture(), plan->state_reason};
+    }
+    if (!Capped(ip)) return {};
     if (loading_.has_value()) return LoadBlocking();
-    if (!ip.day.has_value() || ip.day->decision != DayDecision::kOpen) {
+    if (!DayIsOpen(ip)) {
       const absl::CivilDay first = ip.day.has_value() ? ip.day->day + 1 : plan->start_date;
       return {Reason::kBeforeStartDate, base::StartOf(std::max(first, plan->start_date), ip.zone),
               ""};
+    }
+    if (!Warming(ip)) {
+      // The clock was set back: today's budget is that of a day which has ended.
+      const absl::Time start = base::StartOf(ip.day->day, ip.zone);
+      return now_.wall < start ? Wait{Reason::kBeforeStartDate, start, ""} : Wait();
     }
     if (now_.wall < ip.window_start) return {Reason::kOutsideWindow, ip.window_start, ""};
     if (now_.wall >= ip.window_end)
@@ -174,10 +184,19 @@ Wait Shard::Impl::IpStopping(const IpState& ip) const {
 
 Wait Shard::Impl::IpBlocking(const IpState& ip) const {
   if (const Wait wait = IpStopping(ip); wait.reason != Reason::kNone) return wait;
-  if (Warming(ip)) {
+  if (Capped(ip)) {
     if (const int64_t used = Used(ip); used >= ip.day->cap) {
       return {Reason::kIpDailyCap, ip.day_end, absl::StrCat(used, " of ", ip.day->cap, " used")};
     }
+    if (PlanOf(ip)->rolling_day) {
+      const int64_t in_flight = Claimed(ip), used = in_flight + ip.rolling.Used(now_.wall);
+      if (used >= ip.day->cap) {
+        return {Reason::kRollingDay, ip.rolling.FreeAt(now_.wall, ip.day->cap - in_flight),
+                absl::StrCat(used, " of ", ip.day->cap, " used")};
+      }
+    }
+  }
+  if (Warming(ip)) {
     if (ip.pacer.NextAt() > now_.wall) return {Reason::kIpPacing, ip.pacer.NextAt(), ""};
   }
   if (loading_.has_value()) return LoadBlocking();

@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "scheduler/core/day_pacer.h"
 #include "scheduler/core/recipient_queue.h"
+#include "scheduler/core/rolling_day.h"
 #include "scheduler/core/status.h"
 #include "scheduler/core/throttle.h"
 #include "scheduler/core/token_bucket.h"
@@ -146,6 +147,8 @@ struct IpState {
   absl::Time day_end = absl::InfinitePast();
   absl::Time window_start, window_end;
   DayPacer pacer;
+  RollingDay rolling;                            // Slots used of late.
+  bool evidence = false;                         // There is new evidence of today to judge.
   std::vector<std::unique_ptr<LaneBook>> lanes;  // By provider; null until needed.
   // Thousands of small sites are lanes too, and few of them can do anything at a time.
   std::vector<ProviderIndex> awake;

@@ -72,6 +72,14 @@ absl::string_view EventTypeName(EventType type) {
       return "ALERT";
     case EventType::kProbed:
       return "PROBED";
+    case EventType::kPlanHeld:
+      return "PLAN_HELD";
+    case EventType::kPlanMoved:
+      return "PLAN_MOVED";
+    case EventType::kPlanAborted:
+      return "PLAN_ABORTED";
+    case EventType::kDeleted:
+      return "DELETED";
   }
   return "";
 }

@@ -2,6 +2,7 @@
 // clock, with the laws checked after every turn (DESIGN §2).
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -20,7 +21,9 @@ struct WorldOptions {
   uint64_t seed = 1;
   absl::CivilDay start_day = absl::CivilDay(2026, 1, 1);
   int egress_ips = 2;
-  int64_t target = 4000;  // Of the classic plan.
+  int64_t target = 4000;                  // Of the classic plan.
+  std::string time_zone = "UTC";          // Of the plans.
+  std::function<void(PlanShape&)> shape;  // What else is special about the plans. May be empty.
   int campaigns = 2;
   int64_t recipients = 20'000;  // Over all campaigns.
   double faults = 1.0;          // Scales every share of trouble; 0: receivers accept everything.
@@ -46,7 +49,10 @@ class World {
   absl::StatusOr<T> Await(Ask ask);
   void Pause(const CampaignId& campaign);
   void Resume(const CampaignId& campaign);
-  void Suppress(const std::string& address);
+  void Suppress(const std::string& address, SuppressionReason reason = SuppressionReason::kManual);
+  // Of plan-`ip`. What the state forbids is no violation.
+  absl::Status Edit(int ip, core::Effective effective, std::function<void(PlanShape&)> edit);
+  absl::Status Act(int ip, const core::PlanAction& action);
 
   const std::vector<std::string>& violations() const { return violations_; }
   const Witness& witness() const { return receivers_->witness(); }
@@ -54,6 +60,8 @@ class World {
   store::MemoryStore& store() { return *store_; }
   support::SimClock& clock() { return clock_; }
   CampaignCounts Counts();
+  // Each message handed to a connection: by which source, and when.
+  const std::vector<std::pair<std::string, absl::Time>>& sends() const { return sends_; }
   int64_t trace_hash() const { return static_cast<int64_t>(trace_); }
   // Recounts everything from the rows: the ledger, the states, the copies (slow; at the end).
   void CheckAll();
@@ -65,7 +73,9 @@ class World {
               const ports::SendMessage& message);
   void CheckTurn();
   void Violated(absl::string_view law, std::string what);
-  int64_t CapOf(const std::string& source, absl::CivilDay day);
+  // As it stood when it was first looked at, or after the last edit; none: not opened.
+  const PlanDay* DayOf(const std::string& source, absl::CivilDay day);
+  bool IsBeyond(const PlanDay& day) const;
   std::string AddressOf(int ip) const;
 
   const WorldOptions options_;
@@ -85,7 +95,9 @@ class World {
   std::map<std::string, double> last_score_;     // By lane and campaign: L5.
   std::set<std::string> paused_;                 // Campaign ids, acknowledged: L6.
   std::set<std::string> suppressed_;             // Addresses, acknowledged: L6.
-  std::map<std::pair<std::string, absl::CivilDay>, int64_t> caps_;
+  std::map<std::pair<std::string, absl::CivilDay>, PlanDay> days_;
+  std::vector<std::pair<std::string, absl::Time>> sends_;
+  bool edited_ = false;
 };
 
 template <class T, class Ask>
