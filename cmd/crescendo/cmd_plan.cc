@@ -342,14 +342,14 @@ void AddPlanCommands(CommandTree& tree) {
 #define CRESCENDO_PLAN_VERB(verb) \
   static_cast<grpc::Status (Stub::*)(Context_*, const v1::verb##Request&, v1::Plan*)>(&Stub::verb)
   verb("start", "Start a plan", CRESCENDO_PLAN_VERB(StartPlan), "crescendo plan start warm-a");
-  verb("pause", "Stop all sending of the plan's egress IP; what is in flight finishes",
-       CRESCENDO_PLAN_VERB(PausePlan), "crescendo plan pause warm-a --reason 'blocked at Outlook'");
   verb("hold", "Let the ramp stand still, with the same cap each day, while mail goes on",
        CRESCENDO_PLAN_VERB(HoldPlan), "crescendo plan hold warm-a --reason 'a new template'");
+  verb("pause", "Stop all sending of the plan's egress IP; what is in flight finishes",
+       CRESCENDO_PLAN_VERB(PausePlan), "crescendo plan pause warm-a --reason 'blocked at Outlook'");
   verb("resume", "End a pause or a hold", CRESCENDO_PLAN_VERB(ResumePlan),
        "crescendo plan resume warm-a");
   move("advance", "Go to the next stage", CRESCENDO_PLAN_VERB(AdvancePlan),
-       "crescendo plan advance warm-a --reason 'the list is clean'");
+       "crescendo plan advance warm-a --effective now --reason 'the list is clean'");
   move("step-back", "Go back to the stage before", CRESCENDO_PLAN_VERB(StepBackPlan),
        "crescendo plan step-back warm-a --dry-run");
   effective(common(tree.Verb("plan", "set-stage", "Go to a stage"))
@@ -362,11 +362,8 @@ void AddPlanCommands(CommandTree& tree) {
   verb("complete", "Graduate now; only growth stays bounded", CRESCENDO_PLAN_VERB(CompletePlan),
        "crescendo plan complete warm-a --reason 'warmed up elsewhere'");
   verb("abort", "Give a plan up, for good; its egress IP sends nothing",
-       CRESCENDO_PLAN_VERB(AbortPlan), "crescendo plan abort warm-a --reason 'wrong IP'");
+       CRESCENDO_PLAN_VERB(AbortPlan), "crescendo plan abort warm-b --reason 'wrong IP'");
 #undef CRESCENDO_PLAN_VERB
-  common(tree.Verb("plan", "delete", "Delete a plan that does not run, with its days"))
-      .Example("crescendo plan delete warm-a")
-      .Run([options](Context& context) { return Delete(*options, context); });
   tree.Verb("plan", "ramps", "List the shipped ramps, with their steps and sources")
       .Option("--target", "CAP", &o->target, 1, "Where they end; default 1,000,000")
       .Example("crescendo plan ramps --target 50000")
@@ -376,7 +373,7 @@ void AddPlanCommands(CommandTree& tree) {
       .Flag("--lanes", &o->lanes, "And of each lane")
       .Option("--from", "DATE", &o->first_day, "Only from this day on, YYYY-MM-DD")
       .Option("--to", "DATE", &o->last_day, "Only up to this day")
-      .Example("crescendo plan history warm-a --lanes --from 2026-01-05")
+      .Example("crescendo plan history warm-a --lanes --from 2026-01-01")
       .Run([options](Context& context) { return History(*options, context); });
   tree.Verb("plan", "progress", "Show how today goes, and why no more leaves now")
       .Argument("NAME", &o->name, "warm-a or plans/warm-a")
@@ -393,6 +390,9 @@ void AddPlanCommands(CommandTree& tree) {
       .Argument("NAME", &o->name, "warm-a or plans/warm-a")
       .Example("crescendo plan days warm-a")
       .Run([options](Context& context) { return Days(*options, context); });
+  common(tree.Verb("plan", "delete", "Delete a plan that does not run, with its days"))
+      .Example("crescendo plan delete warm-a")
+      .Run([options](Context& context) { return Delete(*options, context); });
 }
 
 }  // namespace crescendo::cli

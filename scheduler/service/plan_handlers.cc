@@ -56,6 +56,11 @@ absl::Status ReadHistory(ports::Store& store, const Plan& plan,
 auto FillingChanged(v1::Plan* response) {
   return [response](const core::ChangedPlan& changed) {
     *response = ToProto(changed);
+    const bool ramps = std::any_of(
+        changed.change.fields.begin(), changed.change.fields.end(), [](const FieldChange& change) {
+          return change.field == "stages" || change.field == "provider_ramps";
+        });
+    if (!ramps) return;
     Warn(changed.plan.next.has_value() ? *changed.plan.next : changed.plan,
          response->mutable_change());
   };

@@ -44,7 +44,7 @@ TEST(Completion, BashKnowsNounsVerbsOptionsAndChoices) {
   EXPECT_THAT(Complete({"crescendo", "plan", "create", "x", "--st"}),
               UnorderedElementsAre("--stage", "--start-date"));
   EXPECT_THAT(Complete({"crescendo", "plan", "create", "x", "--advance", ""}),
-              UnorderedElementsAre("delivered", "calendar"));
+              UnorderedElementsAre("delivered", "calendar", "sending-day"));
   EXPECT_THAT(Complete({"crescendo", "plan", "list", "-o", "j"}), ElementsAre("json"));
   EXPECT_THAT(Complete({"crescendo", "completion", "b"}), ElementsAre("bash"));
   EXPECT_THAT(Complete({"crescendo", "event", "list", "--type", "lane_s"}),
