@@ -37,6 +37,7 @@ class EnginePlanTest : public testing::Test {
 };
 
 TEST_F(EnginePlanTest, AComplaintCountsOnceAtTheLaneOfTheLastMessage) {
+  rig_.transport.AcceptAll(true);
   rig_.MakeCampaign("spring", {"ann@gmail.test", "bob@gmail.test"});
   for (int i = 0; i < 20 && rig_.Counts("spring").accepted < 2; ++i) {
     rig_.clock.Advance(absl::Minutes(1));
