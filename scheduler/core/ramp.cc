@@ -311,7 +311,8 @@ std::optional<PlanDay> OpenDay(const Plan& plan, const std::optional<PlanDay>& l
     day.breaches = last->breaches;
     const bool moves = plan.move.number > day.moves && plan.move.from_day <= today;
     if (last->decision == DayDecision::kGraduate && !graduated && !moves) return std::nullopt;
-    if (IsBeyond(plan, *last)) {
+    // A graduated day has no steps; one with some was on stages that an edit has taken away.
+    if (IsBeyond(plan, *last) && last->day_in_stage == 0) {
       // Back on the ramp, at its last stage.
       at = {Last(plan.stages), 0};
       if (last->decision == DayDecision::kStepBack) beyond = false;
