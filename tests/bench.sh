@@ -10,6 +10,7 @@
 #   render       messages filled in and signed a second, beside openssl speed
 #   memory       resident bytes per queued recipient, at 10^5 to 10^7 (--sizes N …)
 #   recovery     from start to serving and to the first send, the same
+#   adapt        the throttle against receivers with hidden limits, beside other senders' policies
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,8 +20,9 @@ case "$name" in
   import) targets=(crescendod bench_import bench_raw_sqlite) ;;
   release) targets=(bench_release) ;;
   render) targets=(bench_render) ;;
+  adapt) targets=(bench_adapt throttle_ext) ;;
   memory|recovery) targets=(crescendod crescendo bench_import) ;;
-  -h|--help|"") sed -n '2,12p' "$0" | cut -c3-; exit 0 ;;
+  -h|--help|"") sed -n '2,13p' "$0" | cut -c3-; exit 0 ;;
   *) echo "bench.sh: there is no benchmark $name; see --help" >&2; exit 2 ;;
 esac
 shift
