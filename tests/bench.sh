@@ -11,6 +11,7 @@
 #   smtp         the sender alone, plain and STARTTLS, beside smtp-source (--only CASE)
 #   memory       resident bytes per queued recipient, at 10^5 to 10^7 (--sizes N …)
 #   recovery     from start to serving and to the first send, the same
+#   adapt        the throttle against receivers with hidden limits, beside other senders' policies
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,8 +22,9 @@ case "$name" in
   release) targets=(bench_release) ;;
   render) targets=(bench_render) ;;
   smtp) targets=(bench_smtp bench_tls_sink) ;;
+  adapt) targets=(bench_adapt throttle_ext) ;;
   memory|recovery) targets=(crescendod crescendo bench_import) ;;
-  -h|--help|"") sed -n '2,13p' "$0" | cut -c3-; exit 0 ;;
+  -h|--help|"") sed -n '2,14p' "$0" | cut -c3-; exit 0 ;;
   *) echo "bench.sh: there is no benchmark $name; see --help" >&2; exit 2 ;;
 esac
 shift
