@@ -125,6 +125,8 @@ void AddAllCommands(CommandTree& tree, GlobalTexts* globals) {
   AddEventCommands(tree);
   AddStoreCommands(tree);
   AddForecastCommands(tree);
+  AddProbeCommand(tree);
+  AddTraceCommands(tree);
   AddCompletion(tree);
 }
 

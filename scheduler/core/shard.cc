@@ -12,8 +12,12 @@
 namespace crescendo::core {
 
 Shard::Impl::Impl(const ProviderCatalog& providers, const ReplyClassifier& classifier,
-                  const Options& options)
-    : catalog_(providers), classifier_(classifier), options_(options), random_(options.seed) {
+                  const Options& options, const ports::TlsPolicies& tls)
+    : catalog_(providers),
+      classifier_(classifier),
+      options_(options),
+      tls_(tls),
+      random_(options.seed) {
   for (const Provider& provider : catalog_.providers()) {
     provider_by_id_[provider.id.text()] = static_cast<ProviderIndex>(providers_.size());
     providers_.push_back({provider, {}});
@@ -104,6 +108,7 @@ LaneBook& Shard::Impl::LaneOf(IpState& ip, ProviderIndex provider) {
 
 LedgerRow& Shard::Impl::RowOf(LaneBook& lane, absl::CivilDay day) {
   ips_[lane.ip].used.reset();
+  ips_[lane.ip].claimed.reset();
   LedgerRow& row = lane.ledger[day];
   row.lane = lane.lane;
   row.day = day;
@@ -171,17 +176,40 @@ void Shard::Impl::On(const Plan& plan) {
   if (ip == nullptr) return;
   WakeIp(*ip);
   ip->plan = plan.id.text();
+  ip->evidence = true;  // A pause that an operator's change overtook is decided again.
   const absl::StatusOr<absl::TimeZone> zone = base::LoadZone(plan.time_zone);
   CRESCENDO_CHECK(zone.ok());
   ip->zone = *zone;
-  if (!ip->day.has_value() || ip->day->decision != DayDecision::kOpen) return;
-  // An edit while the day is open: the new cap and window hold from now on.
-  const int64_t cap = CapOf(plan, *ip->day);
-  if (cap != ip->day->cap) {
-    ip->day->cap = cap;
-    Emit(ports::PutPlanDay{*ip->day, {}});
+  // An edit while the day is open: the new window holds from now on; so do the new caps, see
+  // TurnDay.
+  if (DayIsOpen(*ip)) SetWindow(*ip, plan);
+}
+
+void Shard::Impl::On(const PlanDeleted& deleted) {
+  const auto found = plans_.find(deleted.plan.text());
+  if (found == plans_.end()) return;
+  if (IpState* ip = FindIp(found->second.egress_ip)) {
+    ip->plan.clear();
+    ip->day.reset();
+    WakeIp(*ip);
   }
-  SetWindow(*ip, plan);
+  plans_.erase(found);
+}
+
+void Shard::Impl::On(const Complaint& complaint) {
+  LedgerRow row;
+  row.lane = complaint.lane;
+  row.day = complaint.day;
+  IpState* ip = FindIp(complaint.lane.egress_ip);
+  if (ip == nullptr) return;
+  const auto provider = provider_by_id_.find(complaint.lane.provider.text());
+  if (provider != provider_by_id_.end()) {
+    const auto& ledger = LaneOf(*ip, provider->second).ledger;
+    if (const auto known = ledger.find(complaint.day); known != ledger.end()) row = known->second;
+  }
+  ++row.complaints;
+  On(row);
+  NewEvidence(*ip);
 }
 
 void Shard::Impl::On(const PlanDay& day) {
@@ -189,9 +217,9 @@ void Shard::Impl::On(const PlanDay& day) {
   if (ip == nullptr) return;
   WakeIp(*ip);
   ip->day = day;
-  if (const Plan* plan = PlanOf(*ip); plan != nullptr && day.decision == DayDecision::kOpen) {
-    SetWindow(*ip, *plan);
-  }
+  ip->evidence = true;
+  LoadSlots(*ip);
+  if (const Plan* plan = PlanOf(*ip); plan != nullptr && DayIsOpen(*ip)) SetWindow(*ip, *plan);
 }
 
 void Shard::Impl::On(const Campaign& campaign) {
@@ -304,12 +332,16 @@ void Shard::Impl::On(const ClaimAnswer& answer) {
     const auto delivery = got.find(flight.ranked.candidate.id);
     if (delivery != got.end()) {
       flight.claimed = *delivery->second;
-      lane.ready.push_back(std::move(flight));
+      if (flight.refusal.empty()) {
+        lane.ready.push_back(std::move(flight));
+      } else {
+        SettleRefused(lane, flight);
+      }
       continue;
     }
     // Not claimed: the slot was never taken. Either the store took nothing, or this one has ended.
     --RowOf(lane, flight.day).claimed;
-    NoVerdict(lane, flight.ranked.campaign);
+    if (flight.refusal.empty()) NoVerdict(lane, flight.ranked.campaign);
     if (!answer.claimed.ok() && !IsCancelled(flight.ranked.campaign)) {
       Requeue(flight, absl::InfinitePast(), flight.tried.pinned_ip);
     } else {
@@ -325,7 +357,7 @@ void Shard::Impl::On(const ports::TransportEvent& event) {
   Wake(*found->second.lane);
   switch (event.kind) {
     case ports::TransportEvent::Kind::kOpened:
-      OnOpened(found->second);
+      OnOpened(found->second, event);
       break;
     case ports::TransportEvent::Kind::kSent:
       OnSent(found->second, event);
@@ -357,8 +389,8 @@ void Shard::Impl::SaveLane(LaneBook& lane, EventType type, std::string text) {
 // ------------------------------------------------------------------------------------------
 
 Shard::Shard(const ProviderCatalog& providers, const ReplyClassifier& classifier,
-             const Options& options)
-    : impl_(std::make_unique<Impl>(providers, classifier, options)) {}
+             const Options& options, const ports::TlsPolicies& tls)
+    : impl_(std::make_unique<Impl>(providers, classifier, options, tls)) {}
 Shard::~Shard() = default;
 
 void Shard::Take(const base::Moment& now, absl::Span<const Letter> letters) {

@@ -8,6 +8,12 @@
 //       ▲                                         │ pause, stop, drain
 //       └────────────────── release ◀─────────────┘
 //
+// TLS      connections are shared, so each mail is weighed against each of them (tls_policy.h): it
+// leaves over one that has the TLS it needs, and one is opened for the mail whose turn it is. What
+// no host is known to give is claimed and deferred with that reason, as if the host had refused it,
+// but without an attempt at any pace or throttle; so it is tried again and expires like all the
+// rest.
+//
 // Errors   none: what cannot go on waits, with a reason (wait.h). Impossible letters end the
 // process. Threads  one owner: the engine's. See      DESIGN §2 for the laws named in the code.
 #pragma once
@@ -31,6 +37,7 @@
 #include "scheduler/domain/provider.h"
 #include "scheduler/ports/mx_resolver.h"
 #include "scheduler/ports/store.h"
+#include "scheduler/ports/tls_policy.h"
 #include "scheduler/ports/transport.h"
 
 namespace crescendo::core {
@@ -67,13 +74,21 @@ struct QueueLoading {
 struct Ended {
   std::vector<DeliveryId> deliveries;
 };
+struct PlanDeleted {
+  PlanId plan;
+};
+// A recipient complained, and the ledger of that day counts it (ports::CountComplaint).
+struct Complaint {
+  Lane lane;
+  absl::CivilDay day;
+};
 // Start nothing new any more.
 struct Drain {};
 
-using Letter =
-    std::variant<EgressIp, Pool, Plan, PlanDay, Campaign, LaneRecord, LedgerRow, NewDomain,
-                 std::vector<QueuedDelivery>, std::vector<Rescored>, MxAnswer, ClaimAnswer,
-                 ports::TransportEvent, StoreHealth, SuppressedAddress, Ended, QueueLoading, Drain>;
+using Letter = std::variant<EgressIp, Pool, Plan, PlanDay, Campaign, LaneRecord, LedgerRow,
+                            NewDomain, std::vector<QueuedDelivery>, std::vector<Rescored>, MxAnswer,
+                            ClaimAnswer, ports::TransportEvent, StoreHealth, SuppressedAddress,
+                            Ended, QueueLoading, PlanDeleted, Complaint, Drain>;
 
 // A write; `claim` is not 0 for a Claim, and comes back in its ClaimAnswer.
 struct Save {
@@ -96,9 +111,9 @@ using Effect = std::variant<Save, ports::OpenConnection, Send, Close, Resolve>;
 
 class Shard {
  public:
-  // `providers` and `classifier` outlive the shard.
-  Shard(const ProviderCatalog& providers, const ReplyClassifier& classifier,
-        const Options& options);
+  // All but `options` outlive the shard.
+  Shard(const ProviderCatalog& providers, const ReplyClassifier& classifier, const Options& options,
+        const ports::TlsPolicies& tls = ports::StrictestTls());
   ~Shard();
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;

@@ -2,9 +2,11 @@
 //   shard.cc          letters in, records, the order of a step
 //   shard_load.cc     the queue after a start
 //   shard_mail.cc     recipients: MX answers, queues, suppression
-//   shard_days.cc     plan days: open, close, caps, shares
+//   shard_days.cc     plan days: open, close, edits, and what guardrails stop
+//   shard_caps.cc     what a plan day allows: caps, slots used, shares
 //   shard_release.cc  who leaves next, and on which connection
 //   shard_outcome.cc  what a reply does
+//   shard_tls.cc      which connection and host has the TLS that a mail needs
 //   shard_status.cc   what is shown
 //   shard_snapshot.cc what a forecast starts from, and all reasons of a wait
 #pragma once
@@ -21,7 +23,9 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "scheduler/base/random.h"
+#include "scheduler/core/arrivals.h"
 #include "scheduler/core/queue_load.h"
+#include "scheduler/core/ramp.h"
 #include "scheduler/core/shard.h"
 #include "scheduler/core/shard_state.h"
 
@@ -29,7 +33,8 @@ namespace crescendo::core {
 
 class Shard::Impl {
  public:
-  Impl(const ProviderCatalog& providers, const ReplyClassifier& classifier, const Options& options);
+  Impl(const ProviderCatalog& providers, const ReplyClassifier& classifier, const Options& options,
+       const ports::TlsPolicies& tls);
 
   void Take(const base::Moment& now, absl::Span<const Letter> letters);
   std::vector<Effect> Step(const base::Moment& now, absl::Span<const Letter> letters);
@@ -55,6 +60,8 @@ class Shard::Impl {
   void On(const SuppressedAddress& suppressed);
   void On(const Ended& ended);
   void On(const QueueLoading& loading);
+  void On(const PlanDeleted& deleted);
+  void On(const Complaint& complaint);
   void On(const Drain&) {
     draining_ = true;
     WakeAll();
@@ -104,6 +111,10 @@ class Shard::Impl {
   void BounceWaiting(DomainState& domain);
   void Bounce(const DomainState& domain, CampaignKey campaign, DeliveryId delivery,
               absl::string_view fault);
+  // Its lifetime is over without an attempt: nobody could be reached since `since`.
+  bool Overdue(CampaignKey campaign, DeliveryId delivery, absl::Time since) const;
+  void Expire(CampaignKey campaign, DeliveryId delivery, absl::string_view fault);
+  void ExpireWaiting(DomainState& domain);
   HostIndex HostOf(const ports::MxHost& host);
   void RefreshMx();
 
@@ -111,12 +122,43 @@ class Shard::Impl {
   // -------------------------------------------------------------------------------
   void TurnDays();
   void TurnDueDays();
+  void TurnDay(IpState& ip);
   void CloseOpenDay(IpState& ip, const Plan& plan);
+  // An edit that waited for today is in force.
+  void TakeNextShape(IpState& ip, const Plan& plan);
+  void EditOpenDay(IpState& ip, const Plan& plan);
+  // The plan's state follows what its newest day decided. False: the ramp does not go on.
+  bool FollowDay(IpState& ip);
+  // `acted_day`: see Plan.acted_day.
+  void MovePlan(IpState& ip, PlanState state, absl::CivilDay acted_day, EventType type,
+                const std::string& reason);
+  // To be judged in this step.
+  void NewEvidence(IpState& ip) {
+    ip.evidence = true;
+    days_due_ = absl::InfinitePast();
+  }
+  // Pauses what the evidence of an open day need not wait for.
+  void GuardToday(IpState& ip);
+  // By a guardrail. REQUIRES: the IP has a plan and a day.
+  void PauseLane(LaneBook& lane, const std::string& why);
+  DayFacts FactsOf(const IpState& ip) const;
+  std::vector<Evidence> EvidenceOfDay(const IpState& ip) const;
+  void CountSlot(IpState& ip);
+  void LoadSlots(IpState& ip);
+  void SaveDay(IpState& ip, EventType type, std::string text);
   void SetWindow(IpState& ip, const Plan& plan);
+
+  // --- shard_caps.cc
+  // -------------------------------------------------------------------------------
   absl::CivilDay DayOf(const IpState& ip) const;
-  bool Warming(const IpState& ip) const;
+  bool Warming(const IpState& ip) const;  // Paced, with providers' caps.
+  bool Capped(const IpState& ip) const;   // Warming, or graduated with bounded growth.
+  bool DayIsOpen(const IpState& ip) const {
+    return ip.day.has_value() && ip.day->decision == DayDecision::kOpen;
+  }
   int64_t Used(const LaneBook& lane, absl::CivilDay day) const;
   int64_t Used(const IpState& ip) const;
+  int64_t Claimed(const IpState& ip) const;  // In flight, of whatever day.
   // Of the lane on its plan day, from plan and provider; none: no cap of its own.
   std::optional<int64_t> ProviderCapOf(const IpState& ip, ProviderIndex provider) const;
   int64_t DemandOf(const IpState& ip, const LaneBook& lane) const;
@@ -152,21 +194,33 @@ class Shard::Impl {
                     std::optional<Pick>* pick = nullptr) const;
   Wait QueueBlocking(const IpState& ip, const LaneBook& lane, std::optional<Pick>* pick) const;
   Wait CampaignBlocking(const CampaignStatus& campaign, ProviderIndex provider) const;
-  // Has it a host that `ip` may connect to now? If not, `until`, if not null, is lowered to when.
-  bool SiteUsable(const IpState& ip, SiteIndex site, absl::Time* until) const;
+  // The host that `ip` may connect to now, in the site's order, or none; for `mail`, if it is not
+  // null, one that is not known to refuse it its TLS. `until`, if not null, is lowered to when that
+  // changes.
+  std::optional<size_t> UsableHost(const IpState& ip, SiteIndex site,
+                                   const RecipientQueue::Ranked* mail, absl::Time* until) const;
+  bool SiteUsable(const IpState& ip, SiteIndex site, absl::Time* until) const {
+    return UsableHost(ip, site, nullptr, until).has_value();
+  }
   // Every host that an IP of the pool could connect to is one that mail never goes to.
   bool SiteForbidden(int pool, SiteIndex site) const;
-  // What may not leave by this lane goes where it belongs: it bounces, or another lane has it now.
-  bool Divert(const IpState& ip, const LaneBook& lane, const Pick& pick);
+  // Since when none of the hosts that an IP of the pool can reach is up. InfiniteFuture: one is.
+  absl::Time SiteDownSince(int pool, SiteIndex site) const;
+  // What may not leave by this lane goes where it belongs: it bounces or expires, or another lane
+  // has it now. Or no host gives it the TLS it needs, and it is deferred.
+  bool Divert(IpState& ip, LaneBook& lane, const Pick& pick);
   std::optional<Pick> BestFor(const IpState& ip, const LaneBook& lane) const;
   bool TryClaim(IpState& ip, LaneBook& lane, const Pick& pick);
-  void TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick);
+  // `refusal`: see Flight.
+  void TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick, std::string refusal = "");
+  void TakeTokens(IpState& ip, LaneBook& lane, const Pick& pick);  // Of every rate.
   void FlushClaims();
   void Dispatch(LaneBook& lane);
   void Revoke(LaneBook& lane, bool all);
   void ReleaseFlights(LaneBook& lane, std::vector<Flight> flights);
-  bool EnsureConnection(LaneBook& lane, SiteIndex site);
-  ConnectionState* IdleConnection(LaneBook& lane, SiteIndex site);
+  bool EnsureConnection(LaneBook& lane, SiteIndex site, const RecipientQueue::Ranked& mail);
+  // The weakest that has what `mail` needs, so that the others are left to those that need more.
+  ConnectionState* IdleConnection(LaneBook& lane, const Flight& flight);
   int ConnectionLimit(const LaneBook& lane) const;
   void CloseIdle();
   void SetIdle(ConnectionState& connection);
@@ -174,12 +228,32 @@ class Shard::Impl {
   void CloseConnection(ConnectionState& connection);
   void UpdateRates(const IpState& ip, LaneBook& lane);
 
+  // --- shard_tls.cc
+  // -----------------------------------------------------------------------------------------------
+  ports::TlsNeed NeedOf(const RecipientQueue::Ranked& mail, ProviderIndex provider,
+                        const ports::MxHost& host) const;
+  // Open or opening, to the site of `mail`.
+  bool Suits(const ConnectionState& connection, SiteIndex site,
+             const RecipientQueue::Ranked& mail) const;
+  // Why the host does not give what is needed, as far as is known now; null if it may.
+  const TlsFault* RefusalOf(const HostState& host, const ports::TlsNeed& need) const;
+  // Of all hosts of the site that are up; "" if one may give it, or none is up.
+  std::string RefusalOf(const IpState& ip, SiteIndex site,
+                        const RecipientQueue::Ranked& mail) const;
+  // How to ask for the TLS that `mail` needs.
+  void AskForTls(const RecipientQueue::Ranked& mail, ConnectionState* connection,
+                 ports::OpenConnection* open) const;
+  void LearnTls(ConnectionState& connection, const ports::TransportEvent& opened);
+  void TlsFailed(const ConnectionState& connection, const ports::TransportEvent& closed);
+
   // --- shard_outcome.cc
   // ----------------------------------------------------------------------------
-  void OnOpened(ConnectionState& connection);
+  void OnOpened(ConnectionState& connection, const ports::TransportEvent& event);
   void OnSent(ConnectionState& connection, const ports::TransportEvent& event);
   void OnClosed(ConnectionState& connection, const ports::TransportEvent& event);
   void SettleReply(ConnectionState& connection, const Flight& flight, const Reply& reply);
+  // Without a try.
+  void SettleRefused(LaneBook& lane, const Flight& flight);
   void SettleInDoubt(ConnectionState& connection, const Flight& flight, const std::string& detail);
   void SettleLost(ConnectionState& connection, const Flight& flight, const std::string& detail,
                   bool local_failure);
@@ -228,6 +302,7 @@ class Shard::Impl {
   const ProviderCatalog& catalog_;
   const ReplyClassifier& classifier_;
   const Options options_;
+  const ports::TlsPolicies& tls_;
   base::Random random_;
 
   base::Moment now_;
@@ -247,6 +322,7 @@ class Shard::Impl {
   std::deque<SiteState> sites_;
   absl::flat_hash_map<std::string, SiteIndex> site_by_key_;
   std::deque<HostState> hosts_;
+  Arrivals arrivals_;
   absl::flat_hash_map<std::string, HostIndex> host_by_key_;
   std::deque<DomainState> domains_;  // By key, which the store gives without large gaps.
   std::vector<DomainKey> to_ask_;

@@ -25,6 +25,7 @@ void Shard::Impl::On(const NewDomain& domain) { DomainOf(domain.key).name = doma
 
 void Shard::Impl::On(const std::vector<QueuedDelivery>& queued) {
   for (const QueuedDelivery& delivery : queued) {
+    arrivals_.Note(now_.wall, delivery.id);
     loading_.has_value() ? Load(delivery) : Enqueue(delivery);
   }
 }
@@ -197,9 +198,12 @@ void Shard::Impl::On(const MxAnswer& answer) {
     domain.refresh_at = now_.wall + kAskAgain;
     if (domain.mx == DomainState::Mx::kAsked) {
       ask_later_.emplace(domain.refresh_at, answer.domain);
+      domain.unanswered_since = std::min(domain.unanswered_since, now_.wall);
+      ExpireWaiting(domain);
     }
     return;
   }
+  domain.unanswered_since = absl::InfiniteFuture();
   const absl::Duration lifetime = answer.mx.ok() ? answer.mx->lifetime : absl::InfiniteDuration();
   domain.refresh_at =
       now_.wall + std::clamp(lifetime, kAskAgain, std::max(kAskAgain, options_.mx_refresh));
@@ -254,19 +258,10 @@ void Shard::Impl::RefreshMx() {
 ProviderIndex Shard::Impl::ProviderOf(const ports::MxSet& mx) {
   std::vector<std::string> names;
   for (const ports::MxHost& host : mx.hosts) names.push_back(host.name);
-  const Provider& provider = catalog_.FindByMx(names);
-  if (&provider != &catalog_.fallback()) return provider_by_id_.at(provider.id.text());
-  // A site of its own, with the default limits. Its id is the hosts' domain, so that it is the same
-  // after a restart: "default.example.net" for mx1.example.net.
-  const std::string first = *std::min_element(names.begin(), names.end());
-  const std::vector<std::string> labels = absl::StrSplit(first, absl::MaxSplits('.', 1));
-  const bool deep = labels.size() == 2 && absl::StrContains(labels[1], '.');
-  Provider own = provider;
-  own.id = ProviderId(absl::StrCat(provider.id.text(), ".", deep ? labels[1] : first));
-  own.display_name = deep ? labels[1] : first;
-  const auto [found, is_new] =
-      provider_by_id_.try_emplace(own.id.text(), static_cast<ProviderIndex>(providers_.size()));
-  if (is_new) providers_.push_back({std::move(own), {}});
+  Provider provider = catalog_.SiteOf(names);
+  const auto [found, is_new] = provider_by_id_.try_emplace(
+      provider.id.text(), static_cast<ProviderIndex>(providers_.size()));
+  if (is_new) providers_.push_back({std::move(provider), {}});
   return found->second;
 }
 
@@ -277,6 +272,41 @@ void Shard::Impl::BounceWaiting(DomainState& domain) {
     }
   }
   domain.waiting = {};
+}
+
+bool Shard::Impl::Overdue(CampaignKey campaign, DeliveryId delivery, absl::Time since) const {
+  const absl::Time lifetime_ago = now_.wall - CampaignOf(campaign).campaign.lifetime;
+  if (since >= now_.wall) return false;
+  const auto tried = tried_.find(delivery);
+  if (tried != tried_.end() && tried->second.first_attempt_time != absl::InfinitePast()) {
+    return tried->second.first_attempt_time <= lifetime_ago;
+  }
+  return since <= lifetime_ago && !(arrivals_.By(lifetime_ago) < delivery);
+}
+
+void Shard::Impl::ExpireWaiting(DomainState& domain) {
+  std::erase_if(domain.waiting, [&](const DomainState::Waiting& waiting) {
+    if (!Overdue(waiting.campaign, waiting.candidate.id, domain.unanswered_since)) return false;
+    Expire(waiting.campaign, waiting.candidate.id,
+           absl::StrCat("the MX hosts of ", domain.name, " could not be found: ", domain.fault));
+    return true;
+  });
+}
+
+void Shard::Impl::Expire(CampaignKey campaign, DeliveryId delivery, absl::string_view fault) {
+  ports::EndDelivery end;
+  end.delivery = delivery;
+  end.state = DeliveryState::kExpired;
+  end.now = now_.wall;
+  Event event = NewEvent(EventType::kExpired, nullptr);
+  event.campaign = CampaignOf(campaign).campaign.id;
+  event.delivery = delivery;
+  event.category = ReplyCategory::kTemporarySystem;
+  event.text = absl::StrCat(
+      "given up after ", absl::FormatDuration(CampaignOf(campaign).campaign.lifetime), ": ", fault);
+  end.events.push_back(std::move(event));
+  Emit(std::move(end));
+  tried_.erase(delivery);
 }
 
 void Shard::Impl::On(const Ended& ended) {

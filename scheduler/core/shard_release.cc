@@ -38,6 +38,7 @@ bool Revokes(Reason reason) {
     case Reason::kLanePaused:
     case Reason::kPlanNotStarted:
     case Reason::kPlanPaused:
+    case Reason::kPlanAborted:
     case Reason::kOutsideWindow:
     case Reason::kDraining:
     case Reason::kNotInPool:
@@ -191,31 +192,34 @@ bool Shard::Impl::VisitIpStops(const IpState& ip, Visit visit) const {
   if (draining_ && !visit({Reason::kDraining, never, ""})) return false;
   if (ip.pool < 0 && !visit({Reason::kNotInPool, never, ""})) return false;
   const Plan* plan = PlanOf(ip);
-  if (plan == nullptr || plan->state == PlanState::kGraduated) return true;
-  if (plan->state == PlanState::kDraft && !visit({Reason::kPlanNotStarted, never, ""})) {
+  if (plan == nullptr) return true;
+  const bool draft = plan->state == PlanState::kDraft, paused = plan->state == PlanState::kPaused;
+  if (draft && !visit({Reason::kPlanNotStarted, never, ""})) return false;
+  if (paused && !visit({Reason::kPlanPaused, never, plan->state_reason})) return false;
+  if (plan->state == PlanState::kAborted) {
+    visit({Reason::kPlanAborted, never, plan->state_reason});
     return false;
   }
-  if (plan->state == PlanState::kPaused &&
-      !visit({Reason::kPlanPaused, never, plan->state_reason})) {
-    return false;
-  }
+  if (!Capped(ip)) return true;
   if (loading_.has_value()) {
     visit(LoadBlocking());
     return false;
   }
-  if (!ip.day.has_value() || ip.day->decision != DayDecision::kOpen) {
+  if (!DayIsOpen(ip)) {
     const absl::CivilDay first = ip.day.has_value() ? ip.day->day + 1 : plan->start_date;
     const absl::Time opens = base::StartOf(std::max(first, plan->start_date), ip.zone);
-    if (plan->state == PlanState::kActive || opens > now_.wall) {
-      visit({Reason::kBeforeStartDate, opens, ""});
-    }
+    // Days of a plan that is not running open once it runs.
+    if (!(draft || paused) || opens > now_.wall) visit({Reason::kBeforeStartDate, opens, ""});
     return false;
   }
-  if (now_.wall < ip.window_start) return visit({Reason::kOutsideWindow, ip.window_start, ""});
-  if (now_.wall >= ip.window_end) {
-    return visit({Reason::kOutsideWindow, ip.day_end, "today's window is over"});
+  if (!Warming(ip)) {
+    // The clock was set back: today's budget is that of a day which has ended.
+    const absl::Time start = base::StartOf(ip.day->day, ip.zone);
+    return now_.wall >= start || visit({Reason::kBeforeStartDate, start, ""});
   }
-  return true;
+  if (now_.wall < ip.window_start) return visit({Reason::kOutsideWindow, ip.window_start, ""});
+  return now_.wall < ip.window_end ||
+         visit({Reason::kOutsideWindow, ip.day_end, "today's window is over"});
 }
 
 Wait Shard::Impl::IpBlocking(const IpState& ip) const {
@@ -224,14 +228,22 @@ Wait Shard::Impl::IpBlocking(const IpState& ip) const {
 
 bool Shard::Impl::VisitIpWaits(const IpState& ip, Visit visit) const {
   if (!VisitIpStops(ip, visit)) return false;
-  if (Warming(ip)) {
-    if (const int64_t used = Used(ip); used >= ip.day->cap) {
-      if (!visit({Reason::kIpDailyCap, ip.day_end,
-                  absl::StrCat(used, " of ", ip.day->cap, " used")})) {
+  if (Capped(ip)) {
+    const int64_t cap = ip.day->cap, today = Used(ip);
+    if (today >= cap && !visit({Reason::kIpDailyCap, ip.day_end,
+                                absl::StrCat(today, " of ", cap, " used")})) {
+      return false;
+    }
+    if (PlanOf(ip)->rolling_day) {
+      const int64_t in_flight = Claimed(ip), used = in_flight + ip.rolling.Used(now_.wall);
+      if (used >= cap &&
+          !visit({Reason::kRollingDay, ip.rolling.FreeAt(now_.wall, cap - in_flight),
+                  absl::StrCat(used, " of ", cap, " used")})) {
         return false;
       }
-    } else if (ip.pacer.NextAt() > now_.wall &&
-               !visit({Reason::kIpPacing, ip.pacer.NextAt(), ""})) {
+    }
+    if (Warming(ip) && today < cap && ip.pacer.NextAt() > now_.wall &&
+        !visit({Reason::kIpPacing, ip.pacer.NextAt(), ""})) {
       return false;
     }
   }
@@ -347,15 +359,25 @@ Wait Shard::Impl::CampaignBlocking(const CampaignStatus& campaign, ProviderIndex
   return {};
 }
 
-bool Shard::Impl::SiteUsable(const IpState& ip, SiteIndex site, absl::Time* until) const {
+std::optional<size_t> Shard::Impl::UsableHost(const IpState& ip, SiteIndex site,
+                                              const RecipientQueue::Ranked* mail,
+                                              absl::Time* until) const {
   const SiteState& state = sites_[site];
   for (size_t i = 0; i < state.hosts.size(); ++i) {
     const HostState& host = hosts_[state.hosts[i]];
     if (host.forbidden || IsIpv6(state.mx.hosts[i].address) != IsIpv6(ip.ip.address)) continue;
-    if (host.backoff_until <= now_.wall) return true;
-    if (until != nullptr) *until = std::min(*until, host.backoff_until);
+    if (host.backoff_until > now_.wall) {
+      if (until != nullptr) *until = std::min(*until, host.backoff_until);
+      continue;
+    }
+    // Most hosts refuse nothing, and then nobody need be asked.
+    const bool refuses = std::max(host.not_encrypted.until, host.not_verified.until) > now_.wall;
+    if (mail == nullptr || !refuses ||
+        RefusalOf(host, NeedOf(*mail, state.provider, state.mx.hosts[i])) == nullptr) {
+      return i;
+    }
   }
-  return false;
+  return std::nullopt;
 }
 
 bool Shard::Impl::SiteForbidden(int pool, SiteIndex site) const {
@@ -372,13 +394,32 @@ bool Shard::Impl::SiteForbidden(int pool, SiteIndex site) const {
   return forbidden;
 }
 
-bool Shard::Impl::Divert(const IpState& ip, const LaneBook& lane, const Pick& pick) {
+absl::Time Shard::Impl::SiteDownSince(int pool, SiteIndex site) const {
+  const SiteState& state = sites_[site];
+  absl::Time since = absl::InfinitePast();  // Without a host that can be reached: always.
+  for (size_t i = 0; i < state.hosts.size(); ++i) {
+    const HostState& host = hosts_[state.hosts[i]];
+    const bool reachable = std::any_of(ips_.begin(), ips_.end(), [&](const IpState& ip) {
+      return ip.pool == pool && IsIpv6(ip.ip.address) == IsIpv6(state.mx.hosts[i].address);
+    });
+    if (reachable && !host.forbidden) since = std::max(since, host.down_since);
+  }
+  return since;
+}
+
+bool Shard::Impl::Divert(IpState& ip, LaneBook& lane, const Pick& pick) {
   const DomainKey key = pick.ranked.candidate.domain;
   const DomainState& domain = domains_[static_cast<size_t>(key.value())];
   const bool takes_none = domain.mx == DomainState::Mx::kNoMail;
-  const bool forbidden = !SiteUsable(ip, pick.site, nullptr) && SiteForbidden(ip.pool, pick.site);
+  const bool usable = SiteUsable(ip, pick.site, nullptr);
+  const bool forbidden = !usable && SiteForbidden(ip.pool, pick.site);
   const bool moved = sites_[pick.site].provider != lane.provider;
-  if (!takes_none && !forbidden && !moved) return false;
+  if (!takes_none && usable && !moved) {
+    std::string refusal = RefusalOf(ip, pick.site, pick.ranked);
+    if (refusal.empty()) return false;
+    TakeSlot(ip, lane, pick, std::move(refusal));
+    return true;
+  }
   const RecipientQueue::Ranked ranked = pick.ranked;
   pick.queue->Remove(ranked);
   if (takes_none) {
@@ -388,6 +429,12 @@ bool Shard::Impl::Divert(const IpState& ip, const LaneBook& lane, const Pick& pi
         *std::find_if(sites_[pick.site].hosts.begin(), sites_[pick.site].hosts.end(),
                       [&](HostIndex index) { return hosts_[index].forbidden; });
     Bounce(domain, ranked.campaign, ranked.candidate.id, hosts_[host].fault);
+  } else if (!moved) {
+    const SiteState& site = sites_[pick.site];
+    const std::string& fault = hosts_[site.hosts.front()].fault;
+    Expire(ranked.campaign, ranked.candidate.id,
+           absl::StrCat("no host of ", domain.name, " could be reached", fault.empty() ? "" : ": ",
+                        fault));
   } else {
     EnqueueAt(domain, {ranked.campaign, ranked.candidate, absl::InfinitePast()});
     WakeAfter(now_.steady + absl::Milliseconds(1));  // That lane may have had its turn.
@@ -408,8 +455,10 @@ std::optional<Shard::Impl::Pick> Shard::Impl::BestFor(const IpState& ip,
       const DomainState& domain = domains_[static_cast<size_t>(ranked.candidate.domain.value())];
       if (domain.refresh_at <= now_.wall) stale_.push_back(ranked.candidate.domain);
       const SiteIndex site = domain.site;
-      if (site >= 0 && (SiteUsable(ip, site, nullptr) || SiteForbidden(ip.pool, site) ||
-                        domain.mx == DomainState::Mx::kNoMail)) {
+      if (site >= 0 &&
+          (SiteUsable(ip, site, nullptr) || SiteForbidden(ip.pool, site) ||
+           domain.mx == DomainState::Mx::kNoMail ||
+           Overdue(ranked.campaign, ranked.candidate.id, SiteDownSince(ip.pool, site)))) {
         best = Pick{&queue, ranked, site};
         return false;
       }
@@ -427,7 +476,7 @@ std::optional<Shard::Impl::Pick> Shard::Impl::BestFor(const IpState& ip,
 bool Shard::Impl::TryClaim(IpState& ip, LaneBook& lane, const Pick& pick) {
   int idle = 0, busy = 0;
   for (const ConnectionState* connection : lane.connections) {
-    if (connection->site != pick.site) continue;
+    if (!Suits(*connection, pick.site, pick.ranked)) continue;
     idle += connection->state == ConnectionState::State::kIdle;
     busy += connection->state == ConnectionState::State::kBusy;
   }
@@ -436,16 +485,16 @@ bool Shard::Impl::TryClaim(IpState& ip, LaneBook& lane, const Pick& pick) {
   const bool paced = Warming(ip) || lane.throttle.connection_limit() == 1;
   const int ahead = paced ? 0 : std::min(2 * busy, options_.pacing.steady_burst);
   if (waiting >= idle + ahead) {
-    EnsureConnection(lane, pick.site);
+    EnsureConnection(lane, pick.site, pick.ranked);
     return false;
   }
   TakeSlot(ip, lane, pick);
   // More connections than one carries are worth opening while there is more than they can take.
-  if (!paced && idle == 0) EnsureConnection(lane, pick.site);
+  if (!paced && idle == 0) EnsureConnection(lane, pick.site, pick.ranked);
   return true;
 }
 
-void Shard::Impl::TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick) {
+void Shard::Impl::TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick, std::string refusal) {
   pick.queue->Remove(pick.ranked);
   Flight flight;
   flight.ranked = pick.ranked;
@@ -457,6 +506,19 @@ void Shard::Impl::TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick) {
   LedgerRow& row = RowOf(lane, flight.day);
   ++row.claimed;
   ++lane.claims_pending;
+  flight.refusal = std::move(refusal);
+  if (flight.refusal.empty()) TakeTokens(ip, lane, pick);
+  auto found = std::find_if(new_claims_.begin(), new_claims_.end(),
+                            [&](const auto& claim) { return claim.first == &lane; });
+  if (found == new_claims_.end()) {
+    new_claims_.push_back({&lane, {}});
+    found = std::prev(new_claims_.end());
+  }
+  found->second.push_back(std::move(flight));
+  if (static_cast<int>(found->second.size()) >= kClaimsPerWrite) FlushClaims();
+}
+
+void Shard::Impl::TakeTokens(IpState& ip, LaneBook& lane, const Pick& pick) {
   lane.bucket.Take(now_.steady);
   providers_[lane.provider].bucket.Take(now_.steady);
   lane.throttle.OnAttempt();
@@ -473,14 +535,6 @@ void Shard::Impl::TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick) {
   if (Warming(ip)) {
     ip.pacer.Take(now_.wall, ip.day->cap - Used(ip), options_.pacing, random_);
   }
-  auto found = std::find_if(new_claims_.begin(), new_claims_.end(),
-                            [&](const auto& claim) { return claim.first == &lane; });
-  if (found == new_claims_.end()) {
-    new_claims_.push_back({&lane, {}});
-    found = std::prev(new_claims_.end());
-  }
-  found->second.push_back(std::move(flight));
-  if (static_cast<int>(found->second.size()) >= kClaimsPerWrite) FlushClaims();
 }
 
 void Shard::Impl::FlushClaims() {
@@ -504,13 +558,12 @@ void Shard::Impl::Dispatch(LaneBook& lane) {
   std::vector<Flight> stranded;
   for (size_t i = 0; i < lane.ready.size();) {
     Flight& flight = lane.ready[i];
-    ConnectionState* connection = IdleConnection(lane, flight.site);
+    ConnectionState* connection = IdleConnection(lane, flight);
     if (connection == nullptr) {
       const bool coming =
-          std::any_of(lane.connections.begin(), lane.connections.end(), [&](const auto* other) {
-            return other->site == flight.site && other->state != ConnectionState::State::kClosing;
-          });
-      if (!coming && !EnsureConnection(lane, flight.site)) {
+          std::any_of(lane.connections.begin(), lane.connections.end(),
+                      [&](const auto* other) { return Suits(*other, flight.site, flight.ranked); });
+      if (!coming && !EnsureConnection(lane, flight.site, flight.ranked)) {
         stranded.push_back(std::move(flight));
         lane.ready.erase(lane.ready.begin() + static_cast<ptrdiff_t>(i));
       } else {
@@ -560,12 +613,14 @@ void Shard::Impl::ReleaseFlights(LaneBook& lane, std::vector<Flight> flights) {
 // --- Connections
 // -----------------------------------------------------------------------------------
 
-ConnectionState* Shard::Impl::IdleConnection(LaneBook& lane, SiteIndex site) {
+ConnectionState* Shard::Impl::IdleConnection(LaneBook& lane, const Flight& flight) {
+  ConnectionState* best = nullptr;
   for (ConnectionState* connection : lane.connections) {
-    if (connection->site == site && connection->state == ConnectionState::State::kIdle)
-      return connection;
+    if (connection->state != ConnectionState::State::kIdle) continue;
+    if (best != nullptr && best->tls <= connection->tls) continue;
+    if (Suits(*connection, flight.site, flight.ranked)) best = connection;
   }
-  return nullptr;
+  return best;
 }
 
 int Shard::Impl::ConnectionLimit(const LaneBook& lane) const {
@@ -574,17 +629,20 @@ int Shard::Impl::ConnectionLimit(const LaneBook& lane) const {
   return cut > 0 ? std::min(own, cut) : own;
 }
 
-bool Shard::Impl::EnsureConnection(LaneBook& lane, SiteIndex site) {
+bool Shard::Impl::EnsureConnection(LaneBook& lane, SiteIndex site,
+                                   const RecipientQueue::Ranked& mail) {
   // One that is being opened is enough for now: the next comes when this one is there.
   for (const ConnectionState* connection : lane.connections) {
-    if (connection->site == site && connection->state == ConnectionState::State::kOpening)
+    if (connection->state == ConnectionState::State::kOpening && Suits(*connection, site, mail)) {
       return true;
+    }
   }
   if (static_cast<int>(lane.connections.size()) >= ConnectionLimit(lane)) {
-    // An idle connection to another site makes room, once no claim counts on it.
+    // An idle connection to another site, or without the TLS that is needed, makes room, once no
+    // claim counts on it.
     if (lane.has_claims()) return false;
     for (ConnectionState* connection : lane.connections) {
-      if (connection->site != site && connection->state == ConnectionState::State::kIdle) {
+      if (connection->state == ConnectionState::State::kIdle && !Suits(*connection, site, mail)) {
         CloseConnection(*connection);
         break;
       }
@@ -597,26 +655,21 @@ bool Shard::Impl::EnsureConnection(LaneBook& lane, SiteIndex site) {
   }
   const SiteState& state = sites_[site];
   const EgressIp& ip = ips_[lane.ip].ip;
-  size_t first = 0;
-  for (; first < state.hosts.size(); ++first) {
-    const HostState& host = hosts_[state.hosts[first]];
-    if (!host.forbidden && host.backoff_until <= now_.wall &&
-        IsIpv6(state.mx.hosts[first].address) == IsIpv6(ip.address)) {
-      break;
-    }
-  }
-  if (first == state.hosts.size()) return false;
+  const std::optional<size_t> first = UsableHost(ips_[lane.ip], site, &mail, nullptr);
+  if (!first.has_value()) return false;
   ConnectionState connection;
   connection.id = ConnectionId(++last_connection_);
   connection.lane = &lane;
   connection.site = site;
-  connection.host = state.hosts[first];
+  connection.host = state.hosts[*first];
+  connection.mx = state.mx.hosts[*first];
   ports::OpenConnection open;
   open.connection = connection.id;
+  open.lane = lane.lane;
   open.source_address = ip.address;
   open.ehlo_name = ip.ehlo_name;
-  open.host = state.mx.hosts[first];
-  open.tls = providers_[lane.provider].provider.tls;
+  open.host = connection.mx;
+  AskForTls(mail, &connection, &open);
   const ConnectionId id = connection.id;
   lane.connections.push_back(&connections_.emplace(id, std::move(connection)).first->second);
   ips_[lane.ip].engaged.insert(lane.provider);

@@ -64,7 +64,10 @@ Snapshot Shard::Impl::Records() const {
   }
   for (const IpState& ip : ips_) {
     snapshot.egress_ips.push_back(ip.ip);
-    if (ip.day.has_value()) snapshot.plan_days.push_back(*ip.day);
+    if (ip.day.has_value()) {
+      snapshot.plan_days.push_back(*ip.day);
+      snapshot.plan_days.back().recent = ip.rolling.slots();
+    }
     for (const auto& lane : ip.lanes) {
       if (lane == nullptr) continue;
       snapshot.lanes.push_back(RecordOf(*lane));

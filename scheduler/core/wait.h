@@ -19,7 +19,7 @@ enum class Reason {
   kProviderRate,      // The bucket of all our IPs at this provider.
   kThrottled,         // The receiver said we are too fast: stopped for a while.
   kBlocked,           // The receiver refuses this IP (blocklist, reputation): stopped, look at it.
-  kLanePaused,        // By an operator.
+  kLanePaused,        // By an operator or a guardrail.
   kPlanNotStarted,
   kPlanPaused,
   kBeforeStartDate,
@@ -37,7 +37,9 @@ enum class Reason {
   kInFlight,          // All that may leave has left; replies are awaited.
   kNotInPool,         // The IP is in no pool.
   kLoading,           // The queue is being read after a start.
-  kBetterRanked,      // Of one recipient: others are more engaged (L5).
+  kPlanAborted,
+  kRollingDay,    // The cap is used up in the last 24 hours.
+  kBetterRanked,  // Of one recipient: others are more engaged (L5).
 };
 absl::string_view ReasonCode(Reason reason);  // "IP_DAILY_CAP" …
 absl::string_view ReasonText(Reason reason);  // "the plan's cap of today is used up" …

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "scheduler/domain/egress_ip.h"
 #include "scheduler/domain/ids.h"
+#include "scheduler/domain/provider.h"
 #include "scheduler/domain/reply.h"
 
 namespace crescendo {
@@ -45,7 +46,12 @@ struct Campaign {
   std::string raw_message;  // A whole RFC 5322 message, instead of subject, bodies and headers.
   std::string feedback_sender_id;             // Of the Feedback-ID. "": there is none.
   std::string list_unsubscribe;               // "<https://…>, <mailto:…>". May be "".
-  absl::Duration lifetime = absl::Hours(72);  // From the first attempt until a retry is given up.
+  // From the first attempt until retries are given up; while no host can be reached, from when that
+  // began.
+  absl::Duration lifetime = absl::Hours(72);
+  // What its mail needs at least; less than the provider's policy counts for nothing, nor does
+  // kNever.
+  TlsPolicy tls = TlsPolicy::kNever;
   CampaignState state = CampaignState::kDraft;
   std::string state_reason;
   absl::Time create_time;

@@ -28,7 +28,7 @@ Engine::Impl::Impl(const Edges& edges, const core::Options& options, Threads thr
     : edges_(edges),
       options_(options),
       threads_(threads),
-      shard_(*edges.providers, *edges.classifier, options),
+      shard_(*edges.providers, *edges.classifier, options, *edges.tls),
       retention_(options.retention, edges.clock->Now().steady),
       committer_(edges.store,
                  {.committed = [this] { NotifySubscribers(); },
@@ -461,8 +461,9 @@ void Engine::Impl::NotComposed(const Campaign& campaign, const core::Send& send,
   Request request;
   request.actor = "crescendod";
   request.reason = event.detail;
-  ChangeCampaign(campaign.id, CampaignVerb::kPause, 0, std::move(request),
-                 [](const absl::StatusOr<Campaign>&) {}, 0);
+  ChangeCampaign(
+      campaign.id, CampaignVerb::kPause, 0, std::move(request),
+      [](const absl::StatusOr<Campaign>&) {}, 0);
   PostLetter(std::move(event));
 }
 

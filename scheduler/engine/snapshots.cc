@@ -42,6 +42,4 @@ void Engine::Impl::GoOnSampling(std::unique_ptr<core::Snapshot> snapshot,
   });
 }
 
-const core::Options& Engine::options() const { return impl_->options_; }
-
 }  // namespace crescendo::engine

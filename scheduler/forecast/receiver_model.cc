@@ -17,8 +17,16 @@ constexpr double kMostDeferred = 0.8, kMostRefused = 0.5;
 constexpr double kCut = 0.5;
 
 struct Sum {
-  double attempts = 0, deferred = 0, refused = 0;
+  double attempts = 0, deferred = 0, refused = 0, pushback = 0;
 };
+
+// Of few attempts as of `others`.
+ReceiverModel::Shares SharesOf(const Sum& sum, const ReceiverModel::Shares& others) {
+  const double attempts = sum.attempts + kPrior;
+  return {(sum.deferred + kPrior * others.deferred) / attempts,
+          (sum.refused + kPrior * others.refused) / attempts,
+          (sum.pushback + kPrior * others.pushback) / attempts};
+}
 
 }  // namespace
 
@@ -37,14 +45,12 @@ ReceiverModel AsObserved(const core::Snapshot& snapshot) {
       sum->attempts += static_cast<double>(row.accepted) + refused + deferred;
       sum->deferred += deferred;
       sum->refused += refused;
+      sum->pushback += static_cast<double>(row.pushback);
     }
   }
   ReceiverModel model;
-  model.any = {all.deferred / (all.attempts + kPrior), all.refused / (all.attempts + kPrior)};
-  for (const auto& [provider, sum] : sums) {
-    model.at[provider] = {(sum.deferred + kPrior * model.any.deferred) / (sum.attempts + kPrior),
-                          (sum.refused + kPrior * model.any.refused) / (sum.attempts + kPrior)};
-  }
+  model.any = SharesOf(all, {});
+  for (const auto& [provider, sum] : sums) model.at[provider] = SharesOf(sum, model.any);
   // The ledger is of two days, and for about as long each of them has been waiting.
   model.stubborn = static_cast<double>(snapshot.stubborn) /
                    static_cast<double>(std::max<int64_t>(accepted + snapshot.stubborn, 1));
@@ -63,6 +69,7 @@ ReceiverModel Pessimistic(const core::Snapshot& snapshot) {
   const double least = kLeastDeferred + kUnknownDeferred * kPrior / (attempts + kPrior);
   const auto worse = [least](ReceiverModel::Shares* shares) {
     shares->deferred = std::min(2 * shares->deferred + least, kMostDeferred);
+    shares->pushback = std::min(2 * shares->pushback, shares->deferred);
     shares->refused = std::min(2 * shares->refused + kLeastRefused, kMostRefused);
   };
   worse(&model.any);

@@ -18,6 +18,7 @@ struct ReceiverModel {
   struct Shares {
     double deferred = 0;  // Refused for now, and tried again.
     double refused = 0;   // For good.
+    double pushback = 0;  // Of those deferred: what guardrails count (domain/ledger.h).
   };
   Shares any;  // Where a provider has none of its own.
   absl::flat_hash_map<ProviderId, Shares> at;

@@ -51,10 +51,42 @@ core::Options ScaledOptions(core::Options options, int64_t weight) {
   return options;
 }
 
+// Of a count that says enough: a unit stands for `weight` messages.
+int64_t ScaledSample(int64_t sample, int64_t weight) {
+  if (sample == 0) return 0;
+  return std::max<int64_t>(1, sample / weight);
+}
+
+PlanShape ScaledShape(PlanShape shape, int64_t weight) {
+  for (Stage& stage : shape.stages) stage.daily_cap = ScaledCap(stage.daily_cap, weight);
+  for (ProviderCap& cap : shape.provider_caps) cap.daily_cap = ScaledCap(cap.daily_cap, weight);
+  for (ProviderRamp& ramp : shape.provider_ramps) {
+    for (Stage& stage : ramp.stages) stage.daily_cap = ScaledCap(stage.daily_cap, weight);
+  }
+  Guardrails& guardrails = shape.guardrails;
+  guardrails.min_sample = ScaledSample(guardrails.min_sample, weight);
+  guardrails.early_sample = ScaledSample(guardrails.early_sample, weight);
+  guardrails.min_complaints = ScaledSample(guardrails.min_complaints, weight);
+  return shape;
+}
+
 Plan ScaledPlan(Plan plan, int64_t weight) {
-  for (Stage& stage : plan.stages) stage.daily_cap = ScaledCap(stage.daily_cap, weight);
-  for (ProviderCap& cap : plan.provider_caps) cap.daily_cap = ScaledCap(cap.daily_cap, weight);
+  static_cast<PlanShape&>(plan) = ScaledShape(plan, weight);
+  if (plan.next.has_value()) plan.next = ScaledShape(*plan.next, weight);
   return plan;
+}
+
+PlanDay ScaledDay(PlanDay day, int64_t weight) {
+  day.cap = ScaledCap(day.cap, weight);
+  day.peak_cap = std::max(day.cap, ScaledCap(day.peak_cap, weight));
+  day.accepted /= weight;
+  for (ProviderDay& provider : day.providers) {
+    provider.cap = ScaledCap(provider.cap, weight);
+    provider.accepted /= weight;
+  }
+  double carry = 0;
+  for (auto& [quarter, slots] : day.recent) slots = InUnits(slots, weight, &carry);
+  return day;
 }
 
 // The ledger of each IP and day as a whole keeps its sum, so that no day is over its cap.
@@ -159,10 +191,7 @@ ScaledWorld Scale(const core::Snapshot& snapshot, const core::Options& options,
   for (const EgressIp& ip : snapshot.egress_ips) letters.push_back(ip);
   for (const Plan& plan : snapshot.plans) letters.push_back(ScaledPlan(plan, weight));
   for (LedgerRow& row : ScaledLedger(snapshot, weight)) letters.push_back(std::move(row));
-  for (PlanDay day : snapshot.plan_days) {
-    day.cap = ScaledCap(day.cap, weight);
-    letters.push_back(std::move(day));
-  }
+  for (const PlanDay& day : snapshot.plan_days) letters.push_back(ScaledDay(day, weight));
   for (LaneRecord lane : snapshot.lanes) {
     lane.rate_per_hour /= static_cast<double>(weight);
     letters.push_back(std::move(lane));

@@ -25,14 +25,19 @@ constexpr char kTooFast[] = "forecast: over the rate of this lane";
 
 const core::ReplyClassifier& Classifier() {
   static const auto* const kClassifier = [] {
-    ReplyRule rule;
-    rule.name = "too-fast";
-    rule.origin = "forecast";
-    rule.match = {"over the rate of this lane"};
-    rule.category = ReplyCategory::kRateLimited;
+    const auto rule = [](const char* name, const char* match, ReplyCategory category) {
+      ReplyRule made;
+      made.name = name;
+      made.origin = "forecast";
+      made.match = {match};
+      made.category = category;
+      return made;
+    };
     core::ProviderRules rules;
     rules.provider = ProviderId("default");
-    rules.rules = {rule};
+    rules.rules = {rule("too-fast", "over the rate of this lane", ReplyCategory::kRateLimited),
+                   // About one recipient: guardrails do not count it.
+                   rule("this-one", "this one, not now", ReplyCategory::kUnknownRecipient)};
     auto made = core::ReplyClassifier::Create({std::move(rules)});
     CRESCENDO_CHECK(made.ok());
     return new core::ReplyClassifier(*std::move(made));
@@ -201,7 +206,7 @@ class Run {
     const double dice = random_.Unit();
     if (dice < shares.deferred || IsStubborn(delivery)) {
       reply.code = 450;
-      reply.lines = {"forecast: not now"};
+      reply.lines = {dice < shares.pushback ? "forecast: not now" : "forecast: this one, not now"};
     } else if (dice < shares.deferred + (1 - shares.deferred) * shares.refused) {
       reply.code = 550;
       reply.lines = {"forecast: never"};
@@ -269,8 +274,11 @@ class Run {
   // As the plan says, not as it was rounded.
   int64_t CapOf(const PlanDay& day) const {
     for (const Plan& plan : snapshot_.plans) {
-      if (plan.id != day.plan || plan.stages.empty()) continue;
-      return plan.stages[std::clamp<size_t>(day.stage, 0, plan.stages.size() - 1)].daily_cap;
+      if (plan.id != day.plan) continue;
+      const bool edited = plan.next.has_value() && day.day >= plan.next_from;
+      const std::vector<Stage>& stages = edited ? plan.next->stages : plan.stages;
+      // Behind the ramp the cap is no stage's.
+      if (day.stage < static_cast<int>(stages.size())) return stages[day.stage].daily_cap;
     }
     return day.cap * world_.weight;
   }
@@ -314,6 +322,8 @@ class Run {
     }
     const bool of_ip = reason == core::Reason::kIpDailyCap || reason == core::Reason::kPlanPaused ||
                        reason == core::Reason::kPlanNotStarted ||
+                       reason == core::Reason::kPlanAborted ||
+                       reason == core::Reason::kRollingDay ||
                        reason == core::Reason::kBeforeStartDate ||
                        reason == core::Reason::kOutsideWindow;
     if (of_ip) where.provider = ProviderId();

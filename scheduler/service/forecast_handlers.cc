@@ -107,8 +107,14 @@ grpc::ServerUnaryReactor* ForecastHandlers::ForecastPlan(grpc::CallbackServerCon
       if (plan->state == PlanState::kGraduated) {
         return absl::FailedPreconditionError(
             absl::StrCat("the plan ", id.text(),
-                         " has graduated: it limits nothing any more; ask for the "
+                         " has graduated: its ramp is done; ask for the "
                          "forecast of a campaign"));
+      }
+      if (plan->state == PlanState::kAborted) {
+        return absl::FailedPreconditionError(
+            absl::StrCat("the plan ", id.text(),
+                         " is aborted, for good: its IP sends nothing. Delete it and create "
+                         "another one"));
       }
       response->set_name(NameOf(id));
       if (plan->state != PlanState::kActive) {

@@ -10,6 +10,7 @@
 #include "scheduler/base/mutex.h"
 #include "scheduler/service/campaign_handlers.h"
 #include "scheduler/service/delivery_handlers.h"
+#include "scheduler/service/diagnostics_handlers.h"
 #include "scheduler/service/egress_ip_handlers.h"
 #include "scheduler/service/event_handlers.h"
 #include "scheduler/service/forecast_handlers.h"
@@ -51,7 +52,8 @@ struct Server::Services {
         events(engine, &streams),
         suppressions(engine),
         store(engine, &streams),
-        forecasts(engine, options.most_forecasts, options.forecast_limit) {}
+        forecasts(engine, options.most_forecasts, options.forecast_limit),
+        diagnostics(engine, resolver, options.diagnostics) {}
 
   Streams streams;
   EgressIpHandlers egress_ips;
@@ -65,6 +67,7 @@ struct Server::Services {
   SuppressionHandlers suppressions;
   StoreHandlers store;
   ForecastHandlers forecasts;
+  DiagnosticsHandlers diagnostics;
   int port = 0;
   std::unique_ptr<grpc::Server> server;  // Last: stops before its services go.
 };
@@ -97,6 +100,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(engine::Engine* engine,
   builder.RegisterService(&services->suppressions);
   builder.RegisterService(&services->store);
   builder.RegisterService(&services->forecasts);
+  builder.RegisterService(&services->diagnostics);
   services->server = builder.BuildAndStart();
   if (services->server == nullptr) {
     return absl::UnavailableError(absl::StrCat("cannot listen on ", options.address,
@@ -117,6 +121,7 @@ void Server::BeginStop() {
     health->SetServingStatus(false);
   }
   services_->streams.EndAll();
+  services_->diagnostics.EndAll();
 }
 
 void Server::Stop(absl::Duration limit) {
@@ -130,6 +135,8 @@ std::shared_ptr<grpc::Channel> Server::InProcessChannel() {
   return services_->server->InProcessChannel(grpc::ChannelArguments());
 }
 
-size_t Server::open_streams() const { return services_->streams.size(); }
+size_t Server::open_streams() const {
+  return services_->streams.size() + services_->diagnostics.open_streams();
+}
 
 }  // namespace crescendo::service

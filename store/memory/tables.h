@@ -62,7 +62,7 @@ struct EventRow {
 struct CampaignRow {
   Campaign campaign;
   CampaignCounts counts;
-  CampaignCounts pruned;  // Of those.
+  CampaignCounts pruned;                          // Of those.
   int64_t first_delivery = 0, last_delivery = 0;  // Its deliveries' ids are in this range.
 };
 
@@ -79,8 +79,10 @@ class MemoryTables {
   ports::WriteResult Apply(const ports::Put<Pool>& put);
   ports::WriteResult Apply(const ports::Put<Plan>& put);
   ports::WriteResult Apply(const ports::Put<Campaign>& put);
+  ports::WriteResult Apply(const ports::DeletePlan& remove);
   ports::WriteResult Apply(const ports::PutPlanDay& put);
   ports::WriteResult Apply(const ports::PutLane& put);
+  ports::WriteResult Apply(const ports::CountComplaint& count);
   ports::WriteResult Apply(const ports::AppendEvents& append);
   ports::WriteResult Apply(const ports::AppendRecipients& append);
   ports::WriteResult Apply(const ports::Claim& claim);

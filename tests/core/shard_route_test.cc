@@ -80,6 +80,28 @@ class ShardRoute : public ::testing::Test {
     }
     return texts;
   }
+  std::vector<std::string> Expired() const {
+    std::vector<std::string> texts;
+    for (const Effect& effect : effects_) {
+      const auto* save = std::get_if<Save>(&effect);
+      const auto* end = save == nullptr ? nullptr : std::get_if<ports::EndDelivery>(&save->write);
+      if (end == nullptr) continue;
+      EXPECT_EQ(end->state, DeliveryState::kExpired);
+      EXPECT_EQ(end->events.at(0).type, EventType::kExpired);
+      texts.push_back(absl::StrCat(end->delivery.value(), ": ", end->events.at(0).text));
+    }
+    return texts;
+  }
+  // The host refuses every connection for so long, or until something expires.
+  void RefuseFor(absl::Duration time) {
+    for (const absl::Time end = now_.wall + time; now_.wall < end;) {
+      if (!Opened().empty()) Close("connection refused");
+      if (!Expired().empty()) return;
+      Wait(Options().host_backoff_longest);
+      Step({});
+    }
+    if (!Opened().empty()) Close("connection refused");
+  }
   std::string WhyNot() const {
     const std::vector<LaneStatus> lanes = shard_.LanesOf(EgressIpId("ip"));
     return lanes.empty() ? "no lane" : lanes.front().wait.detail;
@@ -227,6 +249,69 @@ TEST_F(ShardRoute, ADomainThatTakesNoMailAnyMoreBounces) {
   EXPECT_THAT(Asked(), ElementsAre("d.example"));
   Answer(Mx({{"mx.new", "192.0.2.3"}}));
   EXPECT_THAT(Opened(), ElementsAre("192.0.2.3"));
+}
+
+// A connection that is refused is no attempt, so no retry would ever end it.
+TEST_F(ShardRoute, MailForAHostThatStaysDownExpires) {
+  Begin("198.51.100.1", Mx({{"mx.old", "192.0.2.1"}}));
+  RefuseFor(absl::Hours(71));
+  EXPECT_THAT(Expired(), IsEmpty());
+  RefuseFor(absl::Hours(4));
+  EXPECT_THAT(Expired(),
+              ElementsAre("1: given up after 72h: no host of d.example could be reached: "
+                          "connection refused"));
+  EXPECT_EQ(shard_.StatusOf(Lane{EgressIpId("ip"), ProviderId("old")})->queued, 0);
+}
+
+TEST_F(ShardRoute, MailThatCameLateHasItsWholeLifetime) {
+  Begin("198.51.100.1", Mx({{"mx.old", "192.0.2.1"}}));
+  RefuseFor(absl::Hours(50));
+  Step({Queued(2)});
+  RefuseFor(absl::Hours(25));
+  ASSERT_THAT(Expired(), ElementsAre(HasSubstr("1: given up")));
+  Step({});
+  RefuseFor(absl::Hours(46));
+  EXPECT_THAT(Expired(), IsEmpty());
+  RefuseFor(absl::Hours(4));
+  EXPECT_THAT(Expired(), ElementsAre(HasSubstr("2: given up")));
+}
+
+TEST_F(ShardRoute, AHostThatCameBackMeanwhileBeginsAnew) {
+  Begin("198.51.100.1", Mx({{"mx.old", "192.0.2.1"}}));
+  RefuseFor(absl::Hours(70));
+  Wait(absl::Hours(1));
+  Step({});
+  ASSERT_THAT(Opened(), ElementsAre("192.0.2.1"));
+  ports::TransportEvent event;
+  event.kind = ports::TransportEvent::Kind::kOpened;
+  event.connection = last_;
+  Step({event});  // The claim stays unanswered: what matters is that the host is up.
+  event.kind = ports::TransportEvent::Kind::kClosed;
+  Step({event});
+  Step({Queued(2)});
+  RefuseFor(absl::Hours(60));
+  EXPECT_THAT(Expired(), IsEmpty());
+}
+
+TEST_F(ShardRoute, MailThatNoIpOfThePoolCanDeliverExpires) {
+  Begin("198.51.100.1", Mx({{"mx.old", "2001:db8::1"}}));
+  RefuseFor(absl::Hours(75));
+  EXPECT_THAT(Expired(),
+              ElementsAre("1: given up after 72h: no host of d.example could be reached"));
+}
+
+TEST_F(ShardRoute, MailForADomainThatNobodyKnowsExpires) {
+  Begin("198.51.100.1", absl::UnavailableError("SERVFAIL"));
+  for (int hour = 0; hour < 72; ++hour) {
+    Wait(absl::Hours(1));
+    Answer(absl::UnavailableError("SERVFAIL"));
+    EXPECT_THAT(Expired(), IsEmpty());
+  }
+  Wait(absl::Hours(1));
+  Answer(absl::UnavailableError("SERVFAIL"));
+  EXPECT_THAT(Expired(),
+              ElementsAre("1: given up after 72h: the MX hosts of d.example could not be "
+                          "found: SERVFAIL"));
 }
 
 TEST_F(ShardRoute, AConfigurationThatMustChangeBouncesNothing) {

@@ -23,9 +23,11 @@ struct WorldOptions {
   uint64_t seed = 1;
   absl::CivilDay start_day = absl::CivilDay(2026, 1, 1);
   int egress_ips = 2;
-  int providers = 5;          // Or 12.
-  int64_t target = 4000;      // Of the classic plan.
-  std::vector<Stage> stages;  // Instead of it.
+  int providers = 5;                      // Or 12.
+  int64_t target = 4000;                  // Of the classic plan.
+  std::vector<Stage> stages;              // Instead of it.
+  std::string time_zone = "UTC";          // Of the plans.
+  std::function<void(PlanShape&)> shape;  // What else is special about the plans. May be empty.
   int campaigns = 2;
   int64_t recipients = 20'000;  // Over all campaigns.
   bool start_campaigns = true;  // Else Launch does, later.
@@ -66,7 +68,10 @@ class World {
   absl::StatusOr<T> Await(Ask ask);
   void Pause(const CampaignId& campaign);
   void Resume(const CampaignId& campaign);
-  void Suppress(const std::string& address);
+  void Suppress(const std::string& address, SuppressionReason reason = SuppressionReason::kManual);
+  // Of plan-`ip`. What the state forbids is no violation.
+  absl::Status Edit(int ip, core::Effective effective, std::function<void(PlanShape&)> edit);
+  absl::Status Act(int ip, const core::PlanAction& action);
 
   const std::vector<std::string>& violations() const { return violations_; }
   const Witness& witness() const { return receivers_->witness(); }
@@ -74,6 +79,8 @@ class World {
   store::MemoryStore& store() { return *store_; }
   support::SimClock& clock() { return clock_; }
   CampaignCounts Counts();
+  // Each message handed to a connection: by which source, and when.
+  const std::vector<std::pair<std::string, absl::Time>>& sends() const { return sends_; }
   int64_t trace_hash() const { return static_cast<int64_t>(trace_); }
   // Recounts everything from the rows: the ledger, the states, the copies (slow; at the end).
   void CheckAll();
@@ -87,7 +94,9 @@ class World {
   void CheckDecisions(int ip);
   void CheckTurn();
   void Violated(absl::string_view law, std::string what);
-  int64_t CapOf(const std::string& source, absl::CivilDay day);
+  // As it stood when it was first looked at, or after the last edit; none: not opened.
+  const PlanDay* DayOf(int ip, absl::CivilDay day);
+  bool IsBeyond(const PlanDay& day) const;
   std::string AddressOf(int ip) const;
   // Their numbers, from 0.
   static int IpOf(const std::string& source);
@@ -115,7 +124,9 @@ class World {
   absl::flat_hash_map<std::tuple<int, int, CampaignId>, double> last_score_;
   std::set<std::string> paused_;      // Campaign ids, acknowledged: L6.
   std::set<std::string> suppressed_;  // Addresses, acknowledged: L6.
-  absl::flat_hash_map<std::pair<int, absl::CivilDay>, int64_t> caps_;  // By IP.
+  absl::flat_hash_map<std::pair<int, absl::CivilDay>, PlanDay> days_;  // By IP.
+  std::vector<std::pair<std::string, absl::Time>> sends_;
+  bool edited_ = false;
 };
 
 template <class T, class Ask>

@@ -25,7 +25,8 @@ ROOMS = {
     "scheduler/engine": CORE,
     "scheduler/forecast": CORE,
     "scheduler/providers": CORE + CONFIG,
-    "scheduler/service": ENGINE + API + ["scheduler/forecast"],
+    "scheduler/ramps": DOMAIN + CONFIG,
+    "scheduler/service": ENGINE + API + ["scheduler/forecast", "scheduler/ramps/ramp_loader.h"],
     "scheduler/dashboard": ENGINE + API + ["scheduler/service"],
     "smtp_client/wire": DOMAIN,
     "smtp_client/session": DOMAIN + ["smtp_client/wire"],
@@ -55,7 +56,7 @@ OURS = ("scheduler/", "smtp_client/", "store/", "cmd/", "tests/", "crescendo/")
 LIBRARIES = [
     ("gRPC", r"grpc(pp)?/|.*\.grpc\.pb\.h", ["scheduler/service", "scheduler/dashboard", "cmd/crescendo"]),
     ("Protocol Buffers", r"google/protobuf/|.*\.pb\.h",
-     ["scheduler/service", "scheduler/providers", "scheduler/dashboard", "cmd"]),
+     ["scheduler/service", "scheduler/providers", "scheduler/ramps", "scheduler/dashboard", "cmd"]),
     ("Asio", r"(boost/)?asio[/.]", ["smtp_client/net", "smtp_client/delivery", "scheduler/dashboard",
                                     "cmd/crescendo-sandbox"]),
     ("OpenSSL", r"openssl/", ["smtp_client/net", "smtp_client/delivery", "smtp_client/dkim",
