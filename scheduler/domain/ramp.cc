@@ -36,10 +36,11 @@ std::string Grouped(int64_t count) {
   return digits;
 }
 
-// The caps before `target`, each SafeGrowth to the power of `haste` above the one before.
+// The cap that is reached, each SafeGrowth to the power of `haste` above the one before. Beyond any
+// target, by how much does not matter.
 double AfterSteps(double first, int steps, double haste) {
   double cap = first;
-  for (int i = 0; i < steps; ++i) {
+  for (int i = 0; i < steps && cap <= kLargestCap; ++i) {
     cap *= std::pow(SafeGrowth(static_cast<int64_t>(cap)), haste);
   }
   return cap;

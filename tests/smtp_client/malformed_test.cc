@@ -183,9 +183,9 @@ std::vector<Malformed> AllMalformed() {
       {"a space of another kind", "250\xC2\xA0ok\r\n"},
       {"a code in quotes", "\"250 ok\"\r\n"},
       // Bytes that are no text.
-      {"NUL first", string("\0250 ok\r\n", 9)},
+      {"NUL first", string(1, '\0') + "250 ok\r\n"},
       {"NUL for the space", string("250\0ok\r\n", 8)},
-      {"NUL in the code", string("25\0000 ok\r\n", 9)},
+      {"NUL in the code", string("25") + '\0' + "0 ok\r\n"},
       {"NULs alone", string(100, '\0') + "\r\n"},
       {"8-bit alone", string(100, '\xFF') + "\r\n"},
       {"a telnet negotiation",
