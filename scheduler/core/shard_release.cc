@@ -230,15 +230,14 @@ bool Shard::Impl::VisitIpWaits(const IpState& ip, Visit visit) const {
   if (!VisitIpStops(ip, visit)) return false;
   if (Capped(ip)) {
     const int64_t cap = ip.day->cap, today = Used(ip);
-    if (today >= cap && !visit({Reason::kIpDailyCap, ip.day_end,
-                                absl::StrCat(today, " of ", cap, " used")})) {
+    if (today >= cap &&
+        !visit({Reason::kIpDailyCap, ip.day_end, absl::StrCat(today, " of ", cap, " used")})) {
       return false;
     }
     if (PlanOf(ip)->rolling_day) {
       const int64_t in_flight = Claimed(ip), used = in_flight + ip.rolling.Used(now_.wall);
-      if (used >= cap &&
-          !visit({Reason::kRollingDay, ip.rolling.FreeAt(now_.wall, cap - in_flight),
-                  absl::StrCat(used, " of ", cap, " used")})) {
+      if (used >= cap && !visit({Reason::kRollingDay, ip.rolling.FreeAt(now_.wall, cap - in_flight),
+                                 absl::StrCat(used, " of ", cap, " used")})) {
         return false;
       }
     }

@@ -183,7 +183,8 @@ int64_t CountAhead(const core::Snapshot& snapshot, const Watched& watched) {
 
 }  // namespace
 
-absl::StatusOr<Situation> Situate(const core::Shard& shard, const Question& question, absl::Time now) {
+absl::StatusOr<Situation> Situate(const core::Shard& shard, const Question& question,
+                                  absl::Time now) {
   Situator situator(shard, now);
   if (question.delivery.has_value()) return situator.OfDelivery(*question.delivery);
   if (question.lane.has_value()) return situator.OfLane(*question.lane);

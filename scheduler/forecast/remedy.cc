@@ -50,9 +50,10 @@ std::string RemedyOf(core::Reason reason, const Lane& where, const PlanId& plan_
       return absl::StrCat("it is given up for good: crescendo plan delete ", plan,
                           ", then plan create");
     case core::Reason::kRollingDay:
-      return absl::StrCat("wait, or add an egress IP to the pool; what counts are the last 24 hours, "
-                          "not the day: crescendo plan get ",
-                          plan);
+      return absl::StrCat(
+          "wait, or add an egress IP to the pool; what counts are the last 24 hours, "
+          "not the day: crescendo plan get ",
+          plan);
     case core::Reason::kBeforeStartDate:
       return absl::StrCat("set an earlier date: crescendo plan update ", plan, " --start-date …");
     case core::Reason::kOutsideWindow:

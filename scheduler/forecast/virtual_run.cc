@@ -320,12 +320,11 @@ class Run {
       default:
         break;
     }
-    const bool of_ip = reason == core::Reason::kIpDailyCap || reason == core::Reason::kPlanPaused ||
-                       reason == core::Reason::kPlanNotStarted ||
-                       reason == core::Reason::kPlanAborted ||
-                       reason == core::Reason::kRollingDay ||
-                       reason == core::Reason::kBeforeStartDate ||
-                       reason == core::Reason::kOutsideWindow;
+    const bool of_ip =
+        reason == core::Reason::kIpDailyCap || reason == core::Reason::kPlanPaused ||
+        reason == core::Reason::kPlanNotStarted || reason == core::Reason::kPlanAborted ||
+        reason == core::Reason::kRollingDay || reason == core::Reason::kBeforeStartDate ||
+        reason == core::Reason::kOutsideWindow;
     if (of_ip) where.provider = ProviderId();
     waited_[{where, static_cast<int>(reason)}] += kLook;
   }

@@ -123,6 +123,24 @@ class SimComposer final : public ports::MessageComposer {
   }
 };
 
+// Knows which recipients were claimed and given back.
+class WatchedStore final : public store::MemoryStore {
+ public:
+  explicit WatchedStore(std::set<DeliveryId>* released) : released_(released) {}
+  absl::Status Commit(absl::Span<const ports::Write> writes,
+                      std::vector<ports::WriteResult>* results) override {
+    for (const ports::Write& write : writes) {
+      const auto* release = std::get_if<ports::Release>(&write);
+      if (release == nullptr) continue;
+      released_->insert(release->deliveries.begin(), release->deliveries.end());
+    }
+    return MemoryStore::Commit(writes, results);
+  }
+
+ private:
+  std::set<DeliveryId>* const released_;
+};
+
 }  // namespace
 
 World::World(const WorldOptions& options)
@@ -130,7 +148,7 @@ World::World(const WorldOptions& options)
       clock_(absl::FromCivil(options.start_day, absl::UTCTimeZone()) - absl::Hours(1)),
       providers_(MakeProviders(options)),
       classifier_(MakeClassifier()),
-      store_(std::make_unique<store::MemoryStore>()),
+      store_(std::make_unique<WatchedStore>(&released_)),
       receivers_(
           std::make_unique<SimReceivers>(&clock_, options.seed * 7919, MakeBehaviours(options))),
       resolver_(std::make_unique<SimResolver>()),
@@ -428,8 +446,10 @@ void World::OnSend(const std::string& source, const std::string& host,
   }
   last_send_[source] = now;
   // L5: first attempts of a lane leave best first, within a campaign (pauses and holds of one let
-  // another pass).
-  if (delivery->attempts == 0 && delivery->in_doubt_count == 0) {
+  // another pass). One that an IP had claimed and gave back, because it was stopped, was not there
+  // to be taken when others left.
+  if (delivery->attempts == 0 && delivery->in_doubt_count == 0 &&
+      !released_.contains(delivery->id)) {
     const auto [score, is_new] =
         last_score_.try_emplace({IpOf(source), HostOf(host), delivery->campaign}, delivery->score);
     if (!is_new && delivery->score > score->second) {

@@ -124,6 +124,7 @@ class World {
   absl::flat_hash_map<std::tuple<int, int, CampaignId>, double> last_score_;
   std::set<std::string> paused_;      // Campaign ids, acknowledged: L6.
   std::set<std::string> suppressed_;  // Addresses, acknowledged: L6.
+  std::set<DeliveryId> released_;     // Claimed and given back: L5.
   absl::flat_hash_map<std::pair<int, absl::CivilDay>, PlanDay> days_;  // By IP.
   std::vector<std::pair<std::string, absl::Time>> sends_;
   bool edited_ = false;
