@@ -259,6 +259,8 @@ class Run {
   }
 
   void DayChanged(const PlanDay& day) {
+    // It has graduated: what opens now is behind its ramp.
+    if (Over() && day.plan == subject_.plan) return;
     const auto known = std::find_if(
         result_.days.rbegin(), result_.days.rend(),
         [&](const PlannedDay& one) { return one.plan == day.plan && one.day == day.day; });

@@ -105,7 +105,7 @@ TEST_F(ForecastTest, WhyARecipientWaits) {
   ASSERT_THAT(one.causes(), SizeIs(2));
   EXPECT_EQ(one.causes(0).wait().reason(), v1::Wait::PLAN_NOT_STARTED);
   EXPECT_EQ(one.causes(0).remedy(), "crescendo plan start warm");
-  EXPECT_EQ(one.causes(1).wait().reason(), v1::Wait::REASON_UNSPECIFIED);
+  EXPECT_EQ(one.causes(1).wait().reason(), v1::Wait::BETTER_RANKED);
   EXPECT_EQ(one.better_ranked(), 200);
   EXPECT_FALSE(one.next().has_expected_time());
   // By its name, the same.
