@@ -91,6 +91,28 @@ void PrintHead(Context& context, const v1::Forecast& forecast, const char* label
   card.Print(context.streams);
 }
 
+// One row a day; days that are alike share one. `cells`: all but the day.
+template <class Cells>
+void AddDays(const v1::Forecast& forecast, Cells cells, Table* table) {
+  std::vector<std::string> row;
+  std::string first, last;
+  const auto add = [&] {
+    if (row.empty()) return;
+    row.insert(row.begin(), first == last ? first : absl::StrCat(first, " to ", last));
+    table->Add(std::move(row));
+  };
+  for (const v1::Forecast::Day& day : forecast.days()) {
+    std::vector<std::string> next = cells(day);
+    if (next != row) {
+      add();
+      row = std::move(next);
+      first = day.day();
+    }
+    last = day.day();
+  }
+  add();
+}
+
 void PrintPlan(Context& context, const v1::Forecast& forecast) {
   PrintHead(context, forecast, "PLAN");
   Table table({{"DAY", Column::kLeft},
@@ -99,11 +121,11 @@ void PrintPlan(Context& context, const v1::Forecast& forecast) {
                {"ACCEPTED", Column::kRight},
                {"DECISION", Column::kLeft},
                {"BY PROVIDER", Column::kProse}});
-  for (const v1::Forecast::Day& day : forecast.days()) {
-    table.Add({day.day(), absl::StrCat(day.stage_index() + 1), CountText(day.cap()),
-               CountText(day.accepted()), v1::PlanDay::Decision_Name(day.decision()),
-               SplitText(day, /*by_provider=*/true)});
-  }
+  const auto cells = [](const v1::Forecast::Day& day) -> std::vector<std::string> {
+    return {absl::StrCat(day.stage_index() + 1), CountText(day.cap()), CountText(day.accepted()),
+            v1::PlanDay::Decision_Name(day.decision()), SplitText(day, /*by_provider=*/true)};
+  };
+  AddDays(forecast, cells, &table);
   if (!table.empty()) table.Print(context.streams);
 }
 
@@ -113,11 +135,11 @@ void PrintCampaign(Context& context, const v1::Forecast& forecast) {
                {"ACCEPTED", Column::kRight},
                {"DONE", Column::kRight},
                {"BY IP", Column::kProse}});
-  for (const v1::Forecast::Day& day : forecast.days()) {
-    table.Add({day.day(), CountText(day.accepted()),
-               PercentText(static_cast<int64_t>(1000 * day.done()), 1000),
-               SplitText(day, /*by_provider=*/false)});
-  }
+  const auto cells = [](const v1::Forecast::Day& day) -> std::vector<std::string> {
+    return {CountText(day.accepted()), PercentText(static_cast<int64_t>(1000 * day.done()), 1000),
+            SplitText(day, /*by_provider=*/false)};
+  };
+  AddDays(forecast, cells, &table);
   if (!table.empty()) table.Print(context.streams);
 }
 
