@@ -173,7 +173,7 @@ void AddProbeCommand(CommandTree& tree) {
           "The daemon walks it: with its egress address, resolver, routes, guards and reply rules. "
           "Without --data it ends behind RCPT with RSET and nothing is delivered. No plan counts "
           "it "
-          "and no throttle moves; with --data the IP must have no plan that is active or paused.")
+          "and no throttle moves; with --data no plan may bound what the IP sends.")
       .Note(
           "Exit code 0: accepted as far as it was to go. 1: a step failed, which the last line "
           "names; or the daemon refused to probe.")

@@ -19,7 +19,7 @@ bool Shard::Impl::Warming(const IpState& ip) const {
 
 bool Shard::Impl::Capped(const IpState& ip) const {
   const Plan* plan = PlanOf(ip);
-  return plan != nullptr && (plan->state != PlanState::kGraduated || plan->bounded_growth);
+  return plan != nullptr && IsCapped(*plan);
 }
 
 int64_t Shard::Impl::Used(const LaneBook& lane, absl::CivilDay day) const {

@@ -154,6 +154,10 @@ absl::string_view DayDecisionName(DayDecision decision) {
   return "";
 }
 
+bool IsCapped(const Plan& plan) {
+  return plan.state != PlanState::kGraduated || plan.bounded_growth;
+}
+
 std::vector<Stage> ClassicRamp(int64_t target) {
   std::vector<Stage> stages;
   for (int64_t cap : {200, 500, 1000, 2000}) {

@@ -190,6 +190,10 @@ struct PlanDay {
   std::vector<std::pair<absl::Time, int64_t>> recent;
 };
 
+// May its egress IP send only what a cap allows (or nothing at all)? All do but the graduated ones
+// whose growth is not bounded.
+bool IsCapped(const Plan& plan);
+
 // 200 for 2 days, 500, 1000, 2000, then double every 2 days; the last stage's cap is `target`.
 // REQUIRES: 1 <= target <= 10000000.
 std::vector<Stage> ClassicRamp(int64_t target);

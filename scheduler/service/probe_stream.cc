@@ -92,12 +92,12 @@ void ProbeStream::OnPlans(absl::StatusOr<std::vector<Plan>> plans) {
   if (!plans.ok()) return End(plans.status());
   for (const Plan& plan : *plans) {
     if (plan.egress_ip != route_.ip.id) continue;
-    if (plan.state != PlanState::kActive && plan.state != PlanState::kPaused) continue;
+    if (!IsCapped(plan)) continue;  // L1: no cap could be passed.
     return End(absl::FailedPreconditionError(absl::StrCat(
-        route_.ip.id.text(), " warms up: its plan ", plan.id.text(), " is ",
+        route_.ip.id.text(), " has the plan ", plan.id.text(), ", which is ",
         PlanStateName(plan.state),
-        " and its cap counts every message that leaves, which a probe's would not. Probe without "
-        "the message, or send it from an IP without such a plan")));
+        " and counts every message that leaves, as a probe's would not be. Probe without the "
+        "message, or send it from an IP whose growth no plan bounds")));
   }
   edges_.engine->Compose(
       TheCampaign(), DeliveryId(absl::ToUnixMicros(edges_.engine->clock().Now().wall)),

@@ -164,9 +164,13 @@ class ProbeTest(RigTest):
                                                    "", "", "", "", "", "", b"250 2.0.0 queued\r\n"))
         self.serve()
         self.rig.crescendo("plan", "create", "warm-a", "--ip", "mta1-a", "--target", "1000")
-        self.rig.crescendo("plan", "start", "warm-a")
-        text = self.rig.crescendo("probe", "ann@good.test", "--data", code=1)
-        self.assertIn("its plan warm-a is ACTIVE and its cap counts every message", text)
+        # Also one that waits, stands still, or bounds what grows on after its last stage.
+        for verb, state in ((None, "DRAFT"), ("start", "ACTIVE"), ("pause", "PAUSED"),
+                            ("resume", "ACTIVE"), ("hold", "HELD"), ("complete", "GRADUATED")):
+            if verb:
+                self.rig.crescendo("plan", verb, "warm-a")
+            text = self.rig.crescendo("probe", "ann@good.test", "--data", code=1)
+            self.assertIn(f"has the plan warm-a, which is {state} and counts every message", text)
         self.assertEqual(self.played["good"].lines, [])
 
     def test_a_message_is_an_event(self):
