@@ -66,7 +66,11 @@ PlanShape ScaledShape(PlanShape shape, int64_t weight) {
   Guardrails& guardrails = shape.guardrails;
   guardrails.min_sample = ScaledSample(guardrails.min_sample, weight);
   guardrails.early_sample = ScaledSample(guardrails.early_sample, weight);
-  guardrails.min_complaints = ScaledSample(guardrails.min_complaints, weight);
+  // Complaints are counted one by one, against acceptances that stand for many.
+  Thresholds& complaints = guardrails.complaints;
+  for (double* one : {&complaints.hold, &complaints.step_back, &complaints.pause}) {
+    *one *= static_cast<double>(weight);
+  }
   return shape;
 }
 
