@@ -97,11 +97,11 @@ void AddCompletion(CommandTree& tree) {
 }  // namespace
 
 // Without a port gRPC would take 443.
-absl::StatusOr<std::string> ServerAddress(absl::string_view text) {
+absl::StatusOr<std::string> ServerAddress(absl::string_view text, absl::string_view option) {
   if (text.empty()) return std::string(kDefaultServer);
   for (const char c : text) {
     if (!absl::ascii_isgraph(static_cast<unsigned char>(c))) {
-      return UsageError(absl::StrCat("--server: \"", OneLine(text),
+      return UsageError(absl::StrCat(option, ": \"", OneLine(text),
                                      "\" is not an address: want 127.0.0.1:7070, host:7070 or "
                                      "unix:/run/crescendo/grpc.sock"));
     }
@@ -114,7 +114,7 @@ absl::StatusOr<std::string> ServerAddress(absl::string_view text) {
   if (!has_port) return absl::StrCat(text, kDefaultPort);
   int port = 0;
   if (!absl::SimpleAtoi(text.substr(colon + 1), &port) || port < 1 || port > 65535) {
-    return UsageError(absl::StrCat("--server: \"", text.substr(colon + 1),
+    return UsageError(absl::StrCat(option, ": \"", text.substr(colon + 1),
                                    "\" is not a port: want 1 to 65535, such as host:7070"));
   }
   return std::string(text);

@@ -23,7 +23,8 @@ struct GlobalTexts {
   std::optional<absl::Duration> timeout, retry_limit;
 };
 // As --server takes it; "host" gets the port, "" the default. UsageError.
-absl::StatusOr<std::string> ServerAddress(absl::string_view text);
+absl::StatusOr<std::string> ServerAddress(absl::string_view text,
+                                          absl::string_view option = "--server");
 
 void AddAllCommands(CommandTree& tree, GlobalTexts* globals);
 

@@ -60,7 +60,7 @@ absl::Status Set(const ProfileOptions& options, Context& context) {
     profile->set_name(options.name);
   }
   if (!options.address.empty()) {
-    ASSIGN_OR_RETURN(*profile->mutable_server(), ServerAddress(options.address));
+    ASSIGN_OR_RETURN(*profile->mutable_server(), ServerAddress(options.address, "--address"));
   }
   if (!options.as.empty()) profile->set_actor(options.as);
   if (options.make_default) config.set_default_profile(options.name);

@@ -68,7 +68,7 @@ std::string Fitted(const Streams& streams, const std::string& line) {
 // The rows as lines of the table, one each: what explains is cut where the terminal ends.
 std::vector<std::string> Rows(const TopFrame& frame, size_t first, size_t end,
                               const LaneRates& rates, const Streams& streams) {
-  Table table({{"LANE", Column::kLeft},
+  Table table({{"LANE", Column::kElastic},
                {"STATE", Column::kLeft},
                {"SENT/CAP", Column::kRight},
                {"PER MIN", Column::kRight},

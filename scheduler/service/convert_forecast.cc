@@ -103,6 +103,10 @@ void FillPlanForecast(const core::Snapshot& snapshot, const forecast::Forecast& 
     }
   }
   Fill(snapshot, forecast, horizon, recipients, proto);
+  if (!forecast.at.expected.has_value() && forecast.expected.left == 0) {
+    proto->add_assumptions(
+        "nobody is imported any more: when all have an outcome, steps repeat for want of mail");
+  }
   auto days = DaysOf(forecast.expected, plan.egress_ip);
   for (const forecast::PlannedDay& planned : forecast.expected.days) {
     if (planned.plan != plan.id) continue;

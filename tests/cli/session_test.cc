@@ -64,7 +64,9 @@ class Session {
  private:
   void Command(const std::string& line) {
     absl::StrAppend(&played_, line, "\n");
-    const Ran ran = RunProgram(world_.address(), line.substr(2));
+    ProgramOptions options;
+    options.environment = {{"CRESCENDO_PROFILES", "profiles.textproto"}};
+    const Ran ran = RunProgram(world_.address(), line.substr(2), options);
     absl::StrAppend(
         &played_,
         absl::StrReplaceAll(absl::StrCat(Marked("", ran.out), Marked("! ", ran.err),
