@@ -39,7 +39,7 @@ TEST(Completion, BashKnowsNounsVerbsOptionsAndChoices) {
   EXPECT_THAT(Complete({"crescendo", ""}),
               AllOf(Contains("plan"), Contains("suppression"), Contains("completion")));
   EXPECT_THAT(Complete({"crescendo", "p"}),
-              UnorderedElementsAre("pool", "plan", "provider", "probe"));
+              UnorderedElementsAre("pool", "plan", "provider", "probe", "profile"));
   EXPECT_THAT(Complete({"crescendo", "plan", "pr"}), ElementsAre("progress"));
   EXPECT_THAT(Complete({"crescendo", "plan", "create", "x", "--st"}),
               UnorderedElementsAre("--stage", "--start-date"));

@@ -99,8 +99,8 @@ TEST(Profiles, WhereTheyAre) {
     });
   };
   EXPECT_EQ(file(), "");
-  variables.emplace_back("HOME", "/home/ann");
-  EXPECT_EQ(file(), "/home/ann/.config/crescendo/profiles.textproto");
+  variables.emplace_back("HOME", "/ann");
+  EXPECT_EQ(file(), "/ann/.config/crescendo/profiles.textproto");
   variables.emplace_back("XDG_CONFIG_HOME", "/etc/ann");
   EXPECT_EQ(file(), "/etc/ann/crescendo/profiles.textproto");
   variables.emplace_back("CRESCENDO_PROFILES", "here");

@@ -40,7 +40,7 @@ ROOMS = {
     "store/sqlite": PORTS + ["store"],
     "store/postgres": PORTS + ["store"],
     # Speaks gRPC, and nothing else with the daemon; of a stopped one it checks and restores the file.
-    "cmd/crescendo": BASE + API + ["store/sqlite/check.h", "store/sqlite/restore.h"],
+    "cmd/crescendo": BASE + API + ["crescendo/config/v1/cli.pb.h", "store/sqlite/check.h", "store/sqlite/restore.h"],
     # A witness: it shares the score's formula with the sender, and none of its books.
     "cmd/crescendo-sandbox": DOMAIN + CONFIG + ["crescendo/sandbox/v1", "scheduler/core/engagement.h"],
     # Wires: knows every concrete type. Nobody includes it.
