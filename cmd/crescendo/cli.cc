@@ -151,6 +151,7 @@ void AddAllCommands(CommandTree& tree, GlobalTexts* globals) {
   AddProfileCommands(tree);
   AddProbeCommand(tree);
   AddTraceCommands(tree);
+  AddSendCommands(tree);
   AddCompletion(tree);
 }
 

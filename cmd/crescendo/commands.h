@@ -19,6 +19,7 @@ void AddProbeCommand(CommandTree& tree);
 void AddTopCommand(CommandTree& tree);
 void AddProfileCommands(CommandTree& tree);
 // Behind their nouns.
+void AddSendCommands(CommandTree& tree);
 void AddTraceCommands(CommandTree& tree);
 
 }  // namespace crescendo::cli

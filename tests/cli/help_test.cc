@@ -1,5 +1,6 @@
 // Every help page, and every example on one: it is run against a daemon where what it needs is
 // there.
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <thread>
@@ -62,13 +63,16 @@ const Lines& Needs(const std::string& noun, const std::string& verb) {
       "campaign create spring --pool main --from news@shop.example --subject Hello --text body.txt",
       "campaign import spring recipients.csv",
       "campaign start spring"};
-  const bool looks_ahead = verb == "forecast" || verb == "explain";
-  if (looks_ahead || verb == "top" || noun == "lane" || noun == "delivery" || noun == "event") {
+  const bool looks = verb == "forecast" || verb == "explain" || verb == "send" || verb == "watch";
+  if ((looks && noun != "plan") || (noun == "plan" && verb == "forecast") || verb == "top" ||
+      noun == "lane" || noun == "delivery" || noun == "event") {
     return *kSending;
   }
   if (noun == "pool" || noun == "plan" || noun.empty()) return *kIps;
   return noun == "campaign" ? *kPool : *kNothing;
 }
+
+enum class Lasts { kShort, kUntilStopped, kAsLongAsTheMail };
 
 class Setting {
  public:
@@ -77,6 +81,7 @@ class Setting {
     std::string content = "email,score,first_name\nann@example.com,1,Ann\nfull@gmail.com,1,Fay\n";
     for (int i = 3; i < 30; ++i) absl::StrAppend(&content, "r", i, "@gmail.com,0.9,R\n");
     WorkingFolder::Write("recipients.csv", content);
+    WorkingFolder::Write("spring.eml", "From: Shop <news@shop.example>\nSubject: Hi\n\nHello\n");
     WorkingFolder::Write("new-scores.csv", "email,score\nann@example.com,0.5\n");
     for (const std::string& command : commands) {
       EXPECT_EQ(RunProgram(world_.address(), "crescendo " + command).code, 0) << command;
@@ -90,12 +95,23 @@ class Setting {
     EXPECT_TRUE(store::SqliteStore::Open(path).ok());
   }
 
-  // One that goes on until Ctrl-C is stopped at its first output, or once it waits for one.
-  Ran Run(const std::string& line, bool endless) {
+  // One that goes on until Ctrl-C is stopped at its first output, or once it waits for one; one
+  // that waits for the end of a campaign is given the time.
+  Ran Run(const std::string& line, Lasts lasts) {
     Interrupt interrupt;
     ProgramOptions options{.interrupt = &interrupt};
     options.environment = {{"CRESCENDO_PROFILES", "profiles.textproto"}};
-    if (!endless) return RunProgram(world_.address(), line, options);
+    if (lasts == Lasts::kShort) return RunProgram(world_.address(), line, options);
+    if (lasts == Lasts::kAsLongAsTheMail) {
+      std::atomic<bool> over{false};
+      std::thread time([&] {
+        while (!over) world_.Advance(absl::Hours(1));
+      });
+      const Ran ran = RunProgram(world_.address(), line, options);
+      over = true;
+      time.join();
+      return ran;
+    }
     options.on_out = [&](const std::string&) { interrupt.Trigger(); };
     std::thread later([this, &interrupt] {
       while (world_.open_streams() == 0 && !interrupt.triggered()) std::this_thread::yield();
@@ -174,11 +190,15 @@ TEST(Help, EveryExampleDoesWhatItSays) {
       if (noun == "store") setting->MakeBackup("crescendo-2026-03-02.db");
     }
     const bool endless =
-        command.verb == "watch" || command.verb == "stream" || command.verb == "trace";
+        name == "plan watch" || command.verb == "stream" || command.verb == "trace";
+    const Lasts lasts = endless ? Lasts::kUntilStopped
+                        : name == "campaign send" || name == "campaign watch"
+                            ? Lasts::kAsLongAsTheMail
+                            : Lasts::kShort;
     for (const std::string& example : Examples(Page(name))) {
       SCOPED_TRACE(example);
       EXPECT_THAT(example, testing::StartsWith(absl::StrCat("crescendo ", name)));
-      const Ran ran = setting->Run(example, endless);
+      const Ran ran = setting->Run(example, lasts);
       if (name == "store backup") {
         // It came as far as the daemon of this test, which keeps nothing in a file.
         EXPECT_THAT(ran.err, HasSubstr("not possible in this state"));
@@ -200,7 +220,7 @@ TEST(Help, TheFirstPageTellsAStory) {
   for (const std::string& example : examples) {
     SCOPED_TRACE(example);
     const bool endless = absl::StrContains(example, " watch ");
-    const Ran ran = setting.Run(example, endless);
+    const Ran ran = setting.Run(example, endless ? Lasts::kUntilStopped : Lasts::kShort);
     EXPECT_EQ(ran.code, endless ? 130 : 0) << ran.err;
   }
 }
