@@ -9,7 +9,7 @@ build_packages=(
   clang-19 mold ninja-build cmake pkg-config
   libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev protobuf-compiler libabsl-dev
   libasio-dev libcli11-dev libre2-dev libsqlite3-dev libssl-dev libspdlog-dev nlohmann-json3-dev
-  libxxhash-dev libidn2-dev libunbound-dev dns-root-data libgmime-3.0-dev
+  libcurl4-openssl-dev libxxhash-dev libidn2-dev libunbound-dev dns-root-data libgmime-3.0-dev
 )
 # smtp-sink and aiosmtpd are receivers that the sender is tested against; no service is started.
 # strace kills it at system calls. dkim and libopendkim verify what it signs.

@@ -145,6 +145,7 @@ void AddAllCommands(CommandTree& tree, GlobalTexts* globals) {
   AddDeliveryCommands(tree);
   AddSuppressionCommands(tree);
   AddEventCommands(tree);
+  AddWebhookCommands(tree);
   AddStoreCommands(tree);
   AddForecastCommands(tree);
   AddTopCommand(tree);

@@ -3,7 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cmd/crescendo/commands.h"
-#include "cmd/crescendo/enum_text.h"
+#include "cmd/crescendo/event_filter.h"
 #include "cmd/crescendo/list.h"
 #include "cmd/crescendo/names.h"
 #include "cmd/crescendo/printable.h"
@@ -16,33 +16,6 @@ namespace crescendo::cli {
 namespace {
 
 using Stub = v1::EventService::Stub;
-
-struct EventOptions {
-  std::string campaign, ip, provider, plan, after;
-  std::vector<std::string> types;
-  int64_t limit = 100;
-  bool all = false;
-};
-
-absl::StatusOr<v1::EventFilter> FilterOf(const EventOptions& options) {
-  v1::EventFilter filter;
-  if (!options.campaign.empty()) {
-    ASSIGN_OR_RETURN(*filter.mutable_campaign(), CampaignName(options.campaign));
-  }
-  if (!options.ip.empty()) {
-    ASSIGN_OR_RETURN(*filter.mutable_egress_ip(), EgressIpName(options.ip));
-  }
-  if (!options.provider.empty()) {
-    ASSIGN_OR_RETURN(*filter.mutable_provider(), ProviderName(options.provider));
-  }
-  if (!options.plan.empty()) {
-    ASSIGN_OR_RETURN(*filter.mutable_plan(), PlanName(options.plan));
-  }
-  for (const std::string& type : options.types) {
-    filter.add_types(static_cast<v1::Event::Type>(EnumNumber(v1::Event::Type_descriptor(), type)));
-  }
-  return filter;
-}
 
 // What an event is about, in short.
 std::string About(const v1::Event& event) {
@@ -116,23 +89,13 @@ absl::Status Follow(const EventOptions& options, Context& context) {
 void AddEventCommands(CommandTree& tree) {
   auto options = std::make_shared<EventOptions>();
   EventOptions* o = options.get();
-  const auto filtered = [o](Command command) {
-    command.Option("--campaign", "CAMPAIGN", &o->campaign, "Only about this campaign")
-        .Option("--ip", "IP", &o->ip, "Only about this egress IP")
-        .Option("--provider", "PROVIDER", &o->provider, "Only about this provider")
-        .Option("--plan", "PLAN", &o->plan, "Only about this plan")
-        .Choices("--type", "TYPE", EnumChoices(v1::Event::Type_descriptor()), &o->types,
-                 "Only of this type, e.g. alert")
-        .Option("--after", "EVENT", &o->after, "Only behind this one; 0: from the start");
-    return command;
-  };
   tree.Noun("event", "Events: what happened, in order");
-  filtered(tree.Verb("event", "list", "List events, oldest first"))
+  AddEventFilter(tree.Verb("event", "list", "List events, oldest first"), o)
       .Option("--limit", "N", &o->limit, 1, "Rows of the table; default 100")
       .Flag("--all", &o->all, "Every row; -o json always lists all")
       .Example("crescendo event list --type alert --type lane_stopped")
       .Run([options](Context& context) { return List(*options, context); });
-  filtered(tree.Verb("event", "stream", "Print events as they happen"))
+  AddEventFilter(tree.Verb("event", "stream", "Print events as they happen"), o)
       .Note("Goes on until Ctrl-C. --after EVENT resumes without a gap.")
       .Example("crescendo event stream --ip mta1-a")
       .Run([options](Context& context) { return Follow(*options, context); });

@@ -18,6 +18,7 @@ void AddStoreCommands(CommandTree& tree);
 void AddProbeCommand(CommandTree& tree);
 void AddTopCommand(CommandTree& tree);
 void AddProfileCommands(CommandTree& tree);
+void AddWebhookCommands(CommandTree& tree);
 // Behind their nouns.
 void AddSendCommands(CommandTree& tree);
 void AddTraceCommands(CommandTree& tree);

@@ -17,6 +17,7 @@ struct Kind {
 
 constexpr Kind kEgressIp = {"egressIps", "an egress IP", "mta1-a"};
 constexpr Kind kPool = {"pools", "a pool", "main"};
+constexpr Kind kWebhook = {"webhooks", "a webhook", "crm"};
 constexpr Kind kPlan = {"plans", "a plan", "mta1-a-warmup"};
 constexpr Kind kProvider = {"providers", "a provider", "gmail"};
 constexpr Kind kCampaign = {"campaigns", "a campaign", "spring"};
@@ -84,6 +85,7 @@ absl::StatusOr<std::string> PoolName(absl::string_view text) { return Name(kPool
 absl::StatusOr<std::string> PlanName(absl::string_view text) { return Name(kPlan, text); }
 absl::StatusOr<std::string> ProviderName(absl::string_view text) { return Name(kProvider, text); }
 absl::StatusOr<std::string> CampaignName(absl::string_view text) { return Name(kCampaign, text); }
+absl::StatusOr<std::string> WebhookName(absl::string_view text) { return Name(kWebhook, text); }
 absl::StatusOr<std::string> EventName(absl::string_view text) { return Name(kEvent, text); }
 
 absl::StatusOr<std::string> SuppressionName(absl::string_view address) {

@@ -17,6 +17,7 @@ absl::StatusOr<std::string> PoolName(absl::string_view text);
 absl::StatusOr<std::string> PlanName(absl::string_view text);
 absl::StatusOr<std::string> ProviderName(absl::string_view text);
 absl::StatusOr<std::string> CampaignName(absl::string_view text);
+absl::StatusOr<std::string> WebhookName(absl::string_view text);
 absl::StatusOr<std::string> EventName(absl::string_view text);
 // The address may hold anything but blanks and controls, also slashes.
 absl::StatusOr<std::string> SuppressionName(absl::string_view address);

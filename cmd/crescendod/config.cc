@@ -54,6 +54,18 @@ absl::Status ReadLimits(const ConfigReader& reader, Settings* settings) {
                          &settings->drain_limit);
 }
 
+absl::Status ReadWebhooks(const ConfigReader& reader, Settings* settings) {
+  webhooks::CourierOptions& courier = settings->webhooks.courier;
+  RETURN_IF_ERROR(
+      reader.Duration("timeout", absl::Seconds(1), absl::Minutes(10), &settings->webhook_timeout));
+  RETURN_IF_ERROR(
+      reader.Duration("first_retry", absl::Milliseconds(10), kDay, &courier.first_retry));
+  courier.longest_retry = std::max(courier.longest_retry, courier.first_retry);
+  RETURN_IF_ERROR(
+      reader.Duration("longest_retry", courier.first_retry, kDay, &courier.longest_retry));
+  return reader.Int("batch", 1, 1000, &courier.batch);
+}
+
 absl::Status ReadKib(const ConfigReader& reader, const std::string& field, int64_t low,
                      int64_t high, size_t* bytes) {
   int kib = static_cast<int>(*bytes >> 10);
@@ -401,6 +413,7 @@ absl::StatusOr<Settings> LoadSettings(const std::string& file,
   RETURN_IF_ERROR(ReadThrottle(reader.Below("throttle"), &settings.options.throttle));
   RETURN_IF_ERROR(ReadHolds(reader.Below("holds"), &settings.options.holds));
   RETURN_IF_ERROR(ReadRetention(reader.Below("retention"), &settings.options.retention));
+  RETURN_IF_ERROR(ReadWebhooks(reader.Below("webhooks"), &settings));
   RETURN_IF_ERROR(ReadStore(reader.Below("store"), &settings.store));
   RETURN_IF_ERROR(ReadTranscripts(reader.Below("transcripts"), &settings));
   RETURN_IF_ERROR(ReadDkim(config.dkim(), reader.Below("dkim"), &settings));

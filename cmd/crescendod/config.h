@@ -12,6 +12,7 @@
 #include "cmd/crescendod/config_reader.h"
 #include "scheduler/base/clock.h"
 #include "scheduler/core/options.h"
+#include "scheduler/webhooks/webhook_hub.h"
 #include "smtp_client/delivery/transcript_shelf.h"
 #include "smtp_client/net/deadlines.h"
 #include "smtp_client/net/destination.h"
@@ -42,6 +43,8 @@ struct Settings {
   bool chunking = false;
   store::SqliteOptions store = {.reserve_mib = 128};
   absl::Duration drain_limit = absl::Seconds(30);
+  webhooks::HubOptions webhooks;
+  absl::Duration webhook_timeout = absl::Seconds(30);
   int max_forecasts = 2;
   absl::Duration forecast_limit = absl::Seconds(30);
   LogLevel log_level = LogLevel::kInfo;

@@ -21,6 +21,8 @@
 #include "scheduler/engine/engine.h"
 #include "scheduler/providers/provider_loader.h"
 #include "scheduler/service/server.h"
+#include "scheduler/service/webhook_handlers.h"
+#include "scheduler/webhooks/webhook_hub.h"
 #include "smtp_client/delivery/smtp_transport.h"
 #include "smtp_client/message/campaign_composer.h"
 #include "smtp_client/resolve/dns_resolver.h"
@@ -71,9 +73,12 @@ class Daemon {
     if (server_ != nullptr) server_->BeginStop();
     // No call shall wait for the DNS any more.
     if (dns_ != nullptr) dns_->Stop();
+    // What happens from now on is told after the next start.
+    if (webhooks_ != nullptr) webhooks_->Stop();
     if (engine_ != nullptr) engine_->Stop(settings_.drain_limit);
     if (server_ != nullptr) server_->Stop(kCallLimit);
     server_ = nullptr;
+    webhooks_ = nullptr;
     // Both before the engine, which they tell of connections and answers until they are gone.
     transport_ = nullptr;
     resolver_ = nullptr;
@@ -103,6 +108,8 @@ class Daemon {
   std::unique_ptr<smtp::TraceHub> traces_;
   std::unique_ptr<smtp::SmtpTransport> transport_;
   std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<webhooks::Poster> poster_;
+  std::unique_ptr<webhooks::WebhookHub> webhooks_;
   std::unique_ptr<service::Server> server_;
 };
 
@@ -204,12 +211,18 @@ absl::Status Daemon::Start() {
   });
   RETURN_IF_ERROR(engine_->Start());
 
+  poster_ = webhooks::NewPoster(settings_.webhook_timeout);
+  webhooks_ = std::make_unique<webhooks::WebhookHub>(
+      engine_.get(), poster_.get(), real_clock_.get(), service::WebhookBody, settings_.webhooks);
+  RETURN_IF_ERROR(webhooks_->Start());
+
   service::ServerOptions options;
   options.address = settings_.listen.grpc;
   options.reflection = settings_.reflection;
   options.most_forecasts = settings_.max_forecasts;
   options.forecast_limit = settings_.forecast_limit;
   options.diagnostics = {transport_.get(), traces_.get(), real_clock_.get()};
+  options.webhooks = webhooks_.get();
   ASSIGN_OR_RETURN(server_, service::Server::Start(engine_.get(), resolver_.get(), options));
   if (!settings_.listen.socket_path.empty()) chmod(settings_.listen.socket_path.c_str(), 0600);
   return absl::OkStatus();

@@ -15,6 +15,7 @@ using PlanId = base::StringId<struct PlanTag>;
 using ProviderId = base::StringId<struct ProviderTag>;
 using CampaignId = base::StringId<struct CampaignTag>;
 using ImportId = base::StringId<struct ImportTag>;
+using WebhookId = base::StringId<struct WebhookTag>;
 
 // Numbers, given by the store (DeliveryId, EventId) or by the shard (the others; not kept).
 using DeliveryId = base::NumberId<struct DeliveryTag>;      // One recipient of one campaign.

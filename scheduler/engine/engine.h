@@ -120,6 +120,12 @@ class Engine {
   void Suppress(std::vector<Suppression> suppressions, Request request, Done<int64_t> done);
   void Unsuppress(std::string address, Request request, Done<std::string> done);
 
+  // Webhooks are kept here; who sends them is scheduler/webhooks. `type` and `text` make the event.
+  void PutWebhook(Webhook webhook, EventType type, std::string text, Request request,
+                  Done<Webhook> done);
+  void MoveWebhook(WebhookId webhook, EventId delivered, int64_t lost, Done<EventId> done);
+  void DeleteWebhook(WebhookId webhook, std::string text, Request request, Done<WebhookId> done);
+
   // Snapshots of what is in force.
   void GetEgressIp(EgressIpId id, Done<EgressIp> done);
   void ListEgressIps(Done<std::vector<EgressIp>> done);  // By id, as the other lists.

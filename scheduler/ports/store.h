@@ -38,6 +38,7 @@
 #include "scheduler/domain/ledger.h"
 #include "scheduler/domain/plan.h"
 #include "scheduler/domain/suppression.h"
+#include "scheduler/domain/webhook.h"
 
 namespace crescendo::ports {
 
@@ -205,6 +206,22 @@ struct RemoveSuppression {
   std::vector<Event> events;
 };  // NOT_FOUND.
 
+// Stores it: a new one whole, of a known one all but `delivered`, `lost` and `create_time`.
+struct PutWebhook {
+  Webhook webhook;
+  std::vector<Event> events;
+};
+// How far it got. NOT_FOUND.
+struct MoveWebhook {
+  WebhookId webhook;
+  EventId delivered;
+  int64_t lost = 0;
+};
+struct DeleteWebhook {
+  WebhookId webhook;
+  std::vector<Event> events;
+};  // NOT_FOUND.
+
 // Takes away what is finished and old, a little at a time, so that no commit is long. Counts stay
 // as they are (CountPruned says how many of them have no delivery any more), ids are never given
 // again (so the newest delivery of all stays), and of each import its last chunk stays.
@@ -226,7 +243,8 @@ struct Pruned {
 using Write =
     std::variant<Put<EgressIp>, Put<Pool>, Put<Plan>, Put<Campaign>, DeletePlan, PutPlanDay,
                  PutLane, CountComplaint, AppendEvents, AppendRecipients, Claim, Release, Settle,
-                 EndDelivery, CancelDeliveries, AddSuppressions, RemoveSuppression, Prune>;
+                 EndDelivery, CancelDeliveries, AddSuppressions, RemoveSuppression, PutWebhook,
+                 MoveWebhook, DeleteWebhook, Prune>;
 
 struct WriteResult {
   absl::Status status;
@@ -348,6 +366,7 @@ class Store {
   virtual absl::StatusOr<std::vector<Suppression>> ListSuppressions(absl::string_view after,
                                                                     int limit) = 0;
   virtual absl::StatusOr<Suppression> GetSuppression(absl::string_view address) = 0;  // NOT_FOUND.
+  virtual absl::StatusOr<std::vector<Webhook>> ListWebhooks() = 0;  // By id.
   virtual absl::StatusOr<std::vector<PlanDay>> ListPlanDays(const PlanId& plan) = 0;  // By day.
   virtual absl::StatusOr<std::vector<LedgerRow>> ListLedger(const EgressIpId& ip,
                                                             absl::CivilDay first,

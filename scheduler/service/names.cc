@@ -103,6 +103,7 @@ std::string NameOf(const PoolId& id) { return Joined("pools", id); }
 std::string NameOf(const PlanId& id) { return Joined("plans", id); }
 std::string NameOf(const ProviderId& id) { return Joined("providers", id); }
 std::string NameOf(const CampaignId& id) { return Joined("campaigns", id); }
+std::string NameOf(const WebhookId& id) { return Joined("webhooks", id); }
 
 std::string NameOf(const Lane& lane) {
   return absl::StrCat(NameOf(lane.egress_ip), "/lanes/", lane.provider.text());
@@ -139,6 +140,9 @@ absl::StatusOr<PoolId> ParsePool(absl::string_view field, absl::string_view name
 }
 absl::StatusOr<PlanId> ParsePlan(absl::string_view field, absl::string_view name) {
   return ParseOne<PlanId>(field, name, "plans/{plan}");
+}
+absl::StatusOr<WebhookId> ParseWebhook(absl::string_view field, absl::string_view name) {
+  return ParseOne<WebhookId>(field, name, "webhooks/{webhook}");
 }
 absl::StatusOr<ProviderId> ParseProvider(absl::string_view field, absl::string_view name) {
   return ParseOne<ProviderId>(field, name, "providers/{provider}");

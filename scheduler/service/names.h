@@ -22,6 +22,7 @@ std::string NameOf(const PoolId& id);
 std::string NameOf(const PlanId& id);
 std::string NameOf(const ProviderId& id);
 std::string NameOf(const CampaignId& id);
+std::string NameOf(const WebhookId& id);
 std::string NameOf(const Lane& lane);
 std::string NameOf(EventId id);  // events/0 for none: it is a cursor.
 std::string PlanDayName(const PlanId& plan, absl::CivilDay day);
@@ -36,6 +37,7 @@ absl::StatusOr<PoolId> ParsePool(absl::string_view field, absl::string_view name
 absl::StatusOr<PlanId> ParsePlan(absl::string_view field, absl::string_view name);
 absl::StatusOr<ProviderId> ParseProvider(absl::string_view field, absl::string_view name);
 absl::StatusOr<CampaignId> ParseCampaign(absl::string_view field, absl::string_view name);
+absl::StatusOr<WebhookId> ParseWebhook(absl::string_view field, absl::string_view name);
 absl::StatusOr<Lane> ParseLane(absl::string_view field, absl::string_view name);
 absl::StatusOr<EventId> ParseEvent(absl::string_view field, absl::string_view name);
 absl::StatusOr<std::pair<CampaignId, ImportId>> ParseImport(absl::string_view field,

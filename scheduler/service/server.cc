@@ -22,6 +22,7 @@
 #include "scheduler/service/streams.h"
 #include "scheduler/service/suppression_handlers.h"
 #include "scheduler/service/unreadable.h"
+#include "scheduler/service/webhook_handlers.h"
 
 namespace crescendo::service {
 namespace {
@@ -53,7 +54,8 @@ struct Server::Services {
         suppressions(engine),
         store(engine, &streams),
         forecasts(engine, options.most_forecasts, options.forecast_limit),
-        diagnostics(engine, resolver, options.diagnostics) {}
+        diagnostics(engine, resolver, options.diagnostics),
+        webhooks(options.webhooks) {}
 
   Streams streams;
   EgressIpHandlers egress_ips;
@@ -68,6 +70,7 @@ struct Server::Services {
   StoreHandlers store;
   ForecastHandlers forecasts;
   DiagnosticsHandlers diagnostics;
+  WebhookHandlers webhooks;
   int port = 0;
   std::unique_ptr<grpc::Server> server;  // Last: stops before its services go.
 };
@@ -101,6 +104,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(engine::Engine* engine,
   builder.RegisterService(&services->store);
   builder.RegisterService(&services->forecasts);
   builder.RegisterService(&services->diagnostics);
+  builder.RegisterService(&services->webhooks);
   services->server = builder.BuildAndStart();
   if (services->server == nullptr) {
     return absl::UnavailableError(absl::StrCat("cannot listen on ", options.address,

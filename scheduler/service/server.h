@@ -13,6 +13,7 @@
 #include "scheduler/engine/engine.h"
 #include "scheduler/ports/mx_resolver.h"
 #include "scheduler/service/diagnostics.h"
+#include "scheduler/webhooks/webhook_hub.h"
 
 namespace crescendo::service {
 
@@ -23,6 +24,8 @@ struct ServerOptions {
   bool reflection = false;
   size_t most_streams = 1000;  // Imports, watches and event streams at once (L11).
   Diagnostics diagnostics;     // Probes and traces.
+  // Outlives the server. Null: its calls are UNIMPLEMENTED.
+  webhooks::WebhookHub* webhooks = nullptr;
   // Forecasts and explanations at once, and the real time that each may take.
   int most_forecasts = 2;
   absl::Duration forecast_limit = absl::Seconds(30);

@@ -230,6 +230,10 @@ absl::StatusOr<Suppression> MemoryStore::GetSuppression(absl::string_view addres
   return it->second;
 }
 
+absl::StatusOr<std::vector<Webhook>> MemoryStore::ListWebhooks() {
+  return Values(tables_->webhooks);
+}
+
 absl::StatusOr<std::vector<PlanDay>> MemoryStore::ListPlanDays(const PlanId& plan) {
   std::vector<PlanDay> days;
   for (auto it = tables_->plan_days.lower_bound({plan, absl::CivilDay::min()});

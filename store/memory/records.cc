@@ -153,6 +153,37 @@ ports::WriteResult MemoryTables::Apply(const ports::PutLane& put) {
   return {};
 }
 
+ports::WriteResult MemoryTables::Apply(const ports::PutWebhook& put) {
+  if (absl::Status status = CheckEvents(put.events); !status.ok()) return Failed(status);
+  const auto [known, added] = webhooks.emplace(put.webhook.id.text(), put.webhook);
+  if (!added) {
+    const Webhook before = std::exchange(known->second, put.webhook);
+    known->second.delivered = before.delivered;
+    known->second.lost = before.lost;
+    known->second.create_time = before.create_time;
+  }
+  Append(put.events);
+  return {};
+}
+
+ports::WriteResult MemoryTables::Apply(const ports::MoveWebhook& move) {
+  const auto found = webhooks.find(move.webhook.text());
+  if (found == webhooks.end()) return Failed(NoSuch("webhook", move.webhook.text()));
+  found->second.delivered = move.delivered;
+  found->second.lost = move.lost;
+  return {};
+}
+
+ports::WriteResult MemoryTables::Apply(const ports::DeleteWebhook& remove) {
+  absl::Status status = webhooks.contains(remove.webhook.text())
+                            ? CheckEvents(remove.events)
+                            : NoSuch("webhook", remove.webhook.text());
+  if (!status.ok()) return Failed(status);
+  webhooks.erase(remove.webhook.text());
+  Append(remove.events);
+  return {};
+}
+
 ports::WriteResult MemoryTables::Apply(const ports::AppendEvents& append) {
   if (absl::Status status = CheckEvents(append.events); !status.ok()) return Failed(status);
   Append(append.events);

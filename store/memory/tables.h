@@ -92,6 +92,9 @@ class MemoryTables {
   ports::WriteResult Apply(const ports::CancelDeliveries& cancel);
   ports::WriteResult Apply(const ports::AddSuppressions& add);
   ports::WriteResult Apply(const ports::RemoveSuppression& remove);
+  ports::WriteResult Apply(const ports::PutWebhook& put);
+  ports::WriteResult Apply(const ports::MoveWebhook& move);
+  ports::WriteResult Apply(const ports::DeleteWebhook& remove);
   ports::WriteResult Apply(const ports::Prune& prune);
 
   // nullptr if there is no such delivery (any more) or campaign.
@@ -117,6 +120,7 @@ class MemoryTables {
   std::vector<EventRow> events;
   int64_t first_event = 1;  // Those before it are pruned.
   std::map<std::string, Suppression> suppressions;
+  std::map<std::string, Webhook> webhooks;
   std::map<std::pair<CampaignKey, ImportId>, std::vector<Chunk>> imports;
   Labels labels;
 

@@ -16,6 +16,7 @@
 #include "store/sqlite/reserve.h"
 #include "store/sqlite/segments.h"
 #include "store/sqlite/tally.h"
+#include "store/sqlite/webhooks.h"
 
 namespace crescendo::store {
 
@@ -43,6 +44,15 @@ struct SqliteStore::Rooms {
   absl::Status Apply(const ports::PutLane& put, ports::WriteResult* result) {
     return records.Apply(put, result);
   }
+  absl::Status Apply(const ports::PutWebhook& put, ports::WriteResult* result) {
+    return webhooks.Apply(put, result);
+  }
+  absl::Status Apply(const ports::MoveWebhook& move, ports::WriteResult* result) {
+    return webhooks.Apply(move, result);
+  }
+  absl::Status Apply(const ports::DeleteWebhook& remove, ports::WriteResult* result) {
+    return webhooks.Apply(remove, result);
+  }
   absl::Status Apply(const ports::Prune& prune, ports::WriteResult* result) {
     return pruner.Apply(prune, result);
   }
@@ -61,6 +71,7 @@ struct SqliteStore::Rooms {
   Segments segments{database.get()};
   Deliveries deliveries{database.get(), &names, &tally, &records, &events, &addresses, &segments};
   DeliveryReader reader{database.get(), &names, &records, &addresses};
+  Webhooks webhooks{database.get(), &events};
   Pruner pruner{database.get(), &addresses, &segments};
 };
 
@@ -260,6 +271,11 @@ absl::StatusOr<std::vector<Suppression>> SqliteStore::ListSuppressions(absl::str
 absl::StatusOr<Suppression> SqliteStore::GetSuppression(absl::string_view address) {
   RETURN_IF_ERROR(lost_);
   return Noted(rooms_->reader.GetSuppression(address));
+}
+
+absl::StatusOr<std::vector<Webhook>> SqliteStore::ListWebhooks() {
+  RETURN_IF_ERROR(lost_);
+  return Noted(rooms_->webhooks.List());
 }
 
 absl::StatusOr<std::vector<PlanDay>> SqliteStore::ListPlanDays(const PlanId& plan) {

@@ -1,5 +1,7 @@
 #include "tests/cli/service_world.h"
 
+#include "scheduler/service/webhook_handlers.h"
+
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -114,6 +116,13 @@ class ServiceWorld::Receivers final : public ports::Transport {
   std::map<int64_t, std::string> transcripts_ ABSL_GUARDED_BY(mu_);
 };
 
+class ServiceWorld::TakesAll final : public webhooks::Poster {
+ public:
+  webhooks::PostAnswer Post(const webhooks::PostRequest&, absl::FunctionRef<bool()>) override {
+    return {.code = 200};
+  }
+};
+
 ServiceWorld::ServiceWorld()
     : clock_(absl::FromCivil(kStart, absl::UTCTimeZone())),
       prober_(NewFakeProber(Answer)),
@@ -125,11 +134,16 @@ ServiceWorld::ServiceWorld()
       core::Options(), engine::Threads::kNone);
   CRESCENDO_CHECK(engine_->Start().ok());
   pump_ = std::thread([this] { Pump(); });
+  poster_ = std::make_unique<TakesAll>();
+  webhooks_ = std::make_unique<webhooks::WebhookHub>(engine_.get(), poster_.get(), &clock_,
+                                                     service::WebhookBody, webhooks::HubOptions());
+  CRESCENDO_CHECK(webhooks_->Start().ok());
   StartServer();
 }
 
 ServiceWorld::~ServiceWorld() {
   StopServer();
+  webhooks_->Stop();
   {
     base::MutexLock lock(&mu_);
     stopping_ = true;
@@ -166,7 +180,8 @@ void ServiceWorld::StopServer() {
 
 void ServiceWorld::StartServer() {
   auto server = service::Server::Start(
-      engine_.get(), &routes_, {.address = address_, .diagnostics = {prober_.get(), &traces_}});
+      engine_.get(), &routes_,
+      {.address = address_, .diagnostics = {prober_.get(), &traces_}, .webhooks = webhooks_.get()});
   CRESCENDO_CHECK(server.ok());
   server_ = *std::move(server);
   address_ = absl::StrCat("127.0.0.1:", server_->port());

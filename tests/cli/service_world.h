@@ -18,6 +18,7 @@
 #include "scheduler/base/mutex.h"
 #include "scheduler/engine/engine.h"
 #include "scheduler/service/server.h"
+#include "scheduler/webhooks/webhook_hub.h"
 #include "smtp_client/delivery/static_routes.h"
 #include "smtp_client/delivery/trace_hub.h"
 #include "smtp_client/message/campaign_composer.h"
@@ -46,6 +47,7 @@ class ServiceWorld {
 
  private:
   class Receivers;
+  class TakesAll;
   void Pump() ABSL_LOCKS_EXCLUDED(mu_);
 
   support::SimClock clock_;
@@ -56,6 +58,8 @@ class ServiceWorld {
   store::MemoryStore store_;
   std::unique_ptr<Receivers> receivers_;
   std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<webhooks::Poster> poster_;  // Whose receivers take all.
+  std::unique_ptr<webhooks::WebhookHub> webhooks_;
   std::unique_ptr<service::Server> server_;
   std::string address_ = "127.0.0.1:0";
 

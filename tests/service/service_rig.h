@@ -24,7 +24,10 @@
 #include "crescendo/v1/provider.grpc.pb.h"
 #include "crescendo/v1/store.grpc.pb.h"
 #include "crescendo/v1/suppression.grpc.pb.h"
+#include "crescendo/v1/webhook.grpc.pb.h"
+#include "scheduler/base/mutex.h"
 #include "scheduler/service/server.h"
+#include "scheduler/webhooks/webhook_hub.h"
 #include "tests/support/rig.h"
 
 namespace crescendo::service {
@@ -39,6 +42,7 @@ using Deliveries = v1::DeliveryService::Stub;
 using Events = v1::EventService::Stub;
 using Suppressions = v1::SuppressionService::Stub;
 using Stores = v1::StoreService::Stub;
+using Webhooks = v1::WebhookService::Stub;
 
 absl::Status FromGrpc(const grpc::Status& status);
 
@@ -49,6 +53,23 @@ Message Parse(const std::string& text) {
   EXPECT_TRUE(google::protobuf::TextFormat::MergeFromString(text, &message)) << text;
   return message;
 }
+
+// A receiver of webhooks that takes what it is sent, or refuses it.
+class FakeReceiver : public webhooks::Poster {
+ public:
+  webhooks::PostAnswer Post(const webhooks::PostRequest& request,
+                            absl::FunctionRef<bool()>) override ABSL_LOCKS_EXCLUDED(mu_);
+  void set_code(int code) ABSL_LOCKS_EXCLUDED(mu_);
+  // Waits until one of the bodies it took holds `text`, and gives it.
+  std::string WaitFor(absl::string_view text) ABSL_LOCKS_EXCLUDED(mu_);
+  std::string Taken() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  base::Mutex mu_;
+  base::CondVar changed_;
+  int code_ ABSL_GUARDED_BY(mu_) = 200;
+  std::vector<std::string> taken_ ABSL_GUARDED_BY(mu_);
+};
 
 // A store in a folder of its own, gone with the object.
 class FileStore {
@@ -106,6 +127,9 @@ class ServiceTest : public testing::Test {
 
   support::Rig rig_;
   const size_t most_streams_;
+  const std::unique_ptr<base::Clock> real_clock_;
+  FakeReceiver receiver_;
+  std::unique_ptr<webhooks::WebhookHub> webhooks_;
   std::unique_ptr<Server> server_;
 
  private:
@@ -113,7 +137,7 @@ class ServiceTest : public testing::Test {
   std::tuple<std::unique_ptr<EgressIps>, std::unique_ptr<Pools>, std::unique_ptr<Plans>,
              std::unique_ptr<Campaigns>, std::unique_ptr<Lanes>, std::unique_ptr<Providers>,
              std::unique_ptr<Deliveries>, std::unique_ptr<Events>, std::unique_ptr<Suppressions>,
-             std::unique_ptr<Stores>>
+             std::unique_ptr<Stores>, std::unique_ptr<Webhooks>>
       stubs_;
 };
 

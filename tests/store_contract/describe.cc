@@ -50,6 +50,19 @@ std::string Line(const Campaign& campaign) {
                       campaign.pool.text(), " ", campaign.subject, " ",
                       CampaignStateName(campaign.state), " r", campaign.revision);
 }
+std::string Line(const Webhook& webhook) {
+  std::string line =
+      absl::StrCat("webhook ", webhook.id.text(), " ", webhook.url, " ", webhook.secret, " ",
+                   webhook.paused, webhook.state_reason, " ", webhook.delivered.value(), " ",
+                   webhook.lost, " ", Text(webhook.create_time));
+  const EventSelection& selection = webhook.selection;
+  if (selection.campaign) absl::StrAppend(&line, " of ", selection.campaign->text());
+  if (selection.egress_ip) absl::StrAppend(&line, " of ", selection.egress_ip->text());
+  if (selection.provider) absl::StrAppend(&line, " of ", selection.provider->text());
+  if (selection.plan) absl::StrAppend(&line, " of ", selection.plan->text());
+  for (const EventType type : selection.types) absl::StrAppend(&line, " ", EventTypeName(type));
+  return line;
+}
 std::string Line(const PlanDay& day) {
   std::string line =
       absl::StrCat("plan day ", day.plan.text(), " ", base::FormatDay(day.day), " ",
@@ -259,6 +272,7 @@ std::string DescribeAll(ports::Store& store, int page) {
   Add(EventsOf(store, {.types = {EventType::kSuppressed, EventType::kAlert}}, page), &out);
   absl::StrAppend(&out, "events ", store.FirstEvent()->value(), " to ", store.LastEvent()->value(),
                   "\n");
+  Add(store.ListWebhooks().value(), &out);
   std::string after;
   for (;;) {
     const auto rows = store.ListSuppressions(after, page).value();

@@ -193,7 +193,8 @@ TEST_P(ImportTest, NewScoresReachWhoHasNotEnded) {
       {1, 0.75}, {2, 0.75}, {3, 0.75}, {4, 0.25}, {5, 0.25}, {6, 0.25}, {7, 0.875}};
   for (const auto& [id, score] : scores) EXPECT_EQ(Get(DeliveryId(id)).score, score) << id;
   EXPECT_EQ(store().LoadOpenClaims()->at(0).delivery.score, 0.75);
-  EXPECT_EQ(store().LoadQueued(DeliveryId(), 1)->queued.at(0).score, 0.75) << "a restart ranks by it";
+  EXPECT_EQ(store().LoadQueued(DeliveryId(), 1)->queued.at(0).score, 0.75)
+      << "a restart ranks by it";
   EXPECT_EQ(Counts("spring").total(), 7);
   EXPECT_THAT(ClaimThem({DeliveryId(6)})[0].variables, IsEmpty()) << "nothing else changes";
 

@@ -20,8 +20,7 @@ namespace crescendo::store {
 namespace {
 
 // A small cache and checkpoints often, so that there are many points to fail at.
-const SqliteOptions kOptions = {
-    .cache_mib = 1, .checkpoint_pages = 10, .unfiled_addresses = 50};
+const SqliteOptions kOptions = {.cache_mib = 1, .checkpoint_pages = 10, .unfiled_addresses = 50};
 constexpr int kMostPoints = 5000;
 
 class MigrationTest : public testing::TestWithParam<size_t> {

@@ -224,8 +224,29 @@ ports::Write RandomWrites::RemoveSome(ports::Store& store) {
   return ports::RemoveSuppression{next[0].address, Events()};
 }
 
+ports::Write RandomWrites::PutOrDeleteWebhook() {
+  const WebhookId id(absl::StrCat("hook-", Below(3)));
+  if (OneIn(4)) return ports::DeleteWebhook{id, Events()};
+  if (OneIn(3)) return ports::MoveWebhook{id, EventId(Below(1000)), Below(5)};
+  Webhook webhook;
+  webhook.id = id;
+  webhook.url = absl::StrCat("https://example.com/", Below(100));
+  webhook.secret = "whsec_c2VjcmV0";
+  webhook.paused = OneIn(2);
+  webhook.delivered = EventId(Below(1000));
+  webhook.lost = Below(3);
+  webhook.create_time = Time();
+  if (OneIn(2)) webhook.selection.campaign = CampaignId("c1");
+  if (OneIn(2)) webhook.selection.types = {EventType::kBounced, EventType::kAlert};
+  return ports::PutWebhook{std::move(webhook), Events()};
+}
+
 ports::Write RandomWrites::One(ports::Store& store) {
-  switch (Below(21)) {
+  switch (Below(23)) {
+    case 22:
+      return CancelSome(store);
+    case 21:
+      return PutOrDeleteWebhook();
     case 20:
       return PruneSome();
     case 0:

@@ -42,6 +42,7 @@ class RandomWrites {
   ports::Write Append(ports::Store& store);
   ports::Write SettleOne(ports::Store& store);
   ports::Write ReleaseSome(ports::Store& store);
+  ports::Write PutOrDeleteWebhook();
   ports::Write RemoveSome(ports::Store& store);
   ports::Write CancelSome(ports::Store& store);
   ports::Write PruneSome();

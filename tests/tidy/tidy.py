@@ -26,7 +26,9 @@ ROOMS = {
     "scheduler/forecast": CORE,
     "scheduler/providers": CORE + CONFIG,
     "scheduler/ramps": DOMAIN + CONFIG,
-    "scheduler/service": ENGINE + API + ["scheduler/forecast", "scheduler/ramps/ramp_loader.h"],
+    "scheduler/service": ENGINE + API + ["scheduler/forecast", "scheduler/ramps/ramp_loader.h",
+                                         "scheduler/webhooks"],
+    "scheduler/webhooks": ENGINE,
     "scheduler/dashboard": ENGINE + API + ["scheduler/service"],
     "smtp_client/wire": DOMAIN,
     "smtp_client/session": DOMAIN + ["smtp_client/wire"],
@@ -40,12 +42,13 @@ ROOMS = {
     "store/sqlite": PORTS + ["store"],
     "store/postgres": PORTS + ["store"],
     # Speaks gRPC, and nothing else with the daemon; of a stopped one it checks and restores the file.
-    "cmd/crescendo": BASE + API + ["crescendo/config/v1/cli.pb.h", "store/sqlite/check.h", "store/sqlite/restore.h"],
+    "cmd/crescendo": BASE + API + ["crescendo/config/v1/cli.pb.h", "scheduler/service/json.h",
+                                 "store/sqlite/check.h", "store/sqlite/restore.h"],
     # A witness: it shares the score's formula with the sender, and none of its books.
     "cmd/crescendo-sandbox": DOMAIN + CONFIG + ["crescendo/sandbox/v1", "scheduler/core/engagement.h"],
     # Wires: knows every concrete type. Nobody includes it.
     "cmd/crescendod": ENGINE + CONFIG + SMTP + [
-        "scheduler/providers", "scheduler/service", "smtp_client/delivery", "smtp_client/dkim",
+        "scheduler/providers", "scheduler/service", "scheduler/webhooks", "smtp_client/delivery", "smtp_client/dkim",
         "smtp_client/message", "smtp_client/resolve", "store", "store/memory", "store/sqlite",
         "store/postgres"],
 }
@@ -60,7 +63,9 @@ LIBRARIES = [
     ("Asio", r"(boost/)?asio[/.]", ["smtp_client/net", "smtp_client/delivery", "scheduler/dashboard",
                                     "cmd/crescendo-sandbox"]),
     ("OpenSSL", r"openssl/", ["smtp_client/net", "smtp_client/delivery", "smtp_client/dkim",
-                                "smtp_client/message", "cmd/crescendo-sandbox"]),
+                                "smtp_client/message", "cmd/crescendo-sandbox",
+                                "scheduler/webhooks"]),
+    ("libcurl", r"curl/", ["scheduler/webhooks"]),
     ("libidn2", r"idn2", ["scheduler/domain"]),
     ("libunbound", r"unbound\.h$", ["smtp_client/resolve"]),
     ("GMime", r"gmime/", ["smtp_client/message"]),
