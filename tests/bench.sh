@@ -10,6 +10,7 @@
 #   render       messages filled in and signed a second, beside openssl speed
 #   smtp         the sender alone, plain and STARTTLS, beside smtp-source (--only CASE)
 #   warmup       60 simulated days with faults: laws broken, and how much faster than real time
+#   stream       events a second to 1, 10 and 100 subscribers, and what idle watchers cost
 #   memory       resident bytes per queued recipient, at 10^5 to 10^7 (--sizes N …)
 #   recovery     from start to serving and to the first send, the same
 #   adapt        the throttle against receivers with hidden limits, beside other senders' policies
@@ -25,8 +26,9 @@ case "$name" in
   smtp) targets=(bench_smtp bench_tls_sink) ;;
   warmup) targets=(bench_warmup) ;;
   adapt) targets=(bench_adapt throttle_ext) ;;
+  stream) targets=(crescendod crescendo bench_import bench_stream) ;;
   memory|recovery) targets=(crescendod crescendo bench_import) ;;
-  -h|--help|"") sed -n '2,14p' "$0" | cut -c3-; exit 0 ;;
+  -h|--help|"") sed -n '2,16p' "$0" | cut -c3-; exit 0 ;;
   *) echo "bench.sh: there is no benchmark $name; see --help" >&2; exit 2 ;;
 esac
 shift

@@ -45,6 +45,7 @@ struct Settings {
   absl::Duration drain_limit = absl::Seconds(30);
   webhooks::HubOptions webhooks;
   absl::Duration webhook_timeout = absl::Seconds(30);
+  int max_streams = 1000;
   int max_forecasts = 2;
   absl::Duration forecast_limit = absl::Seconds(30);
   LogLevel log_level = LogLevel::kInfo;

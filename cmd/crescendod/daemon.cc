@@ -37,12 +37,14 @@ constexpr absl::Duration kCallLimit = absl::Seconds(2);
 
 // One "too many open files" stops the packaged gRPC listener for good, and SMTP sockets come out of
 // the same table: so there must be many more than all limits together.
-absl::Status RaiseFileLimit(int max_connections) {
+absl::Status RaiseFileLimit(int max_connections, int max_streams) {
   rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return absl::OkStatus();
   const rlim_t least = static_cast<rlim_t>(max_connections) + kReservedFiles;
-  if (limit.rlim_cur < 4 * least) {
-    limit.rlim_cur = std::min(4 * least, limit.rlim_max);
+  // Each stream may come by a connection of its own.
+  const rlim_t wanted = 4 * least + static_cast<rlim_t>(max_streams);
+  if (limit.rlim_cur < wanted) {
+    limit.rlim_cur = std::min(wanted, limit.rlim_max);
     setrlimit(RLIMIT_NOFILE, &limit);
     getrlimit(RLIMIT_NOFILE, &limit);
   }
@@ -146,7 +148,7 @@ void Daemon::Reload() {
 }
 
 absl::Status Daemon::Configure() {
-  RETURN_IF_ERROR(RaiseFileLimit(settings_.options.max_connections));
+  RETURN_IF_ERROR(RaiseFileLimit(settings_.options.max_connections, settings_.max_streams));
   clock_ =
       settings_.clock.has_value() ? base::NewScaledClock(*settings_.clock) : base::NewRealClock();
   auto loaded = providers::LoadProviders(settings_.providers_dir);
@@ -219,6 +221,7 @@ absl::Status Daemon::Start() {
   service::ServerOptions options;
   options.address = settings_.listen.grpc;
   options.reflection = settings_.reflection;
+  options.most_streams = static_cast<size_t>(settings_.max_streams);
   options.most_forecasts = settings_.max_forecasts;
   options.forecast_limit = settings_.forecast_limit;
   options.diagnostics = {transport_.get(), traces_.get(), real_clock_.get()};
