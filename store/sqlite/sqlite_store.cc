@@ -8,6 +8,7 @@
 #include "store/sqlite/backup.h"
 #include "store/sqlite/deliveries.h"
 #include "store/sqlite/delivery_reader.h"
+#include "store/sqlite/engagements.h"
 #include "store/sqlite/event_log.h"
 #include "store/sqlite/migrate.h"
 #include "store/sqlite/names.h"
@@ -43,6 +44,9 @@ struct SqliteStore::Rooms {
   absl::Status Apply(const ports::PutLane& put, ports::WriteResult* result) {
     return records.Apply(put, result);
   }
+  absl::Status Apply(const ports::RecordEngagement& record, ports::WriteResult* result) {
+    return engagements.Apply(record, result);
+  }
   absl::Status Apply(const ports::Prune& prune, ports::WriteResult* result) {
     return pruner.Apply(prune, result);
   }
@@ -59,7 +63,9 @@ struct SqliteStore::Rooms {
   Records records{database.get(), &events};
   AddressIndex addresses;
   Segments segments{database.get()};
-  Deliveries deliveries{database.get(), &names, &tally, &records, &events, &addresses, &segments};
+  Engagements engagements{database.get(), &records, &addresses};
+  Deliveries deliveries{database.get(), &names,     &tally,       &records,
+                        &events,        &addresses, &engagements, &segments};
   DeliveryReader reader{database.get(), &names, &records, &addresses};
   Pruner pruner{database.get(), &addresses, &segments};
 };
@@ -123,6 +129,7 @@ absl::Status SqliteStore::KeepReserve() {
 absl::Status SqliteStore::Load() {
   rooms_->tally.Clear();
   rooms_->deliveries.Forget();
+  rooms_->engagements.Forget();
   RETURN_IF_ERROR(rooms_->names.Load());
   RETURN_IF_ERROR(rooms_->events.Load());
   RETURN_IF_ERROR(rooms_->records.Load());
@@ -260,6 +267,18 @@ absl::StatusOr<std::vector<Suppression>> SqliteStore::ListSuppressions(absl::str
 absl::StatusOr<Suppression> SqliteStore::GetSuppression(absl::string_view address) {
   RETURN_IF_ERROR(lost_);
   return Noted(rooms_->reader.GetSuppression(address));
+}
+
+absl::StatusOr<Engagement> SqliteStore::GetEngagement(absl::string_view address) {
+  RETURN_IF_ERROR(lost_);
+  ASSIGN_OR_RETURN(std::optional<Engagement> found, Noted(rooms_->engagements.Find(address)));
+  if (!found) return NoSuch("engagement of", address);
+  return *std::move(found);
+}
+
+absl::StatusOr<std::optional<EngagementSignals>> SqliteStore::GetSignals(DeliveryId id) {
+  RETURN_IF_ERROR(lost_);
+  return Noted(rooms_->engagements.SignalsOf(id));
 }
 
 absl::StatusOr<std::vector<PlanDay>> SqliteStore::ListPlanDays(const PlanId& plan) {

@@ -50,6 +50,8 @@ class SqliteStore final : public ports::Store {
   absl::StatusOr<std::vector<Suppression>> ListSuppressions(absl::string_view after,
                                                             int limit) override;
   absl::StatusOr<Suppression> GetSuppression(absl::string_view address) override;
+  absl::StatusOr<Engagement> GetEngagement(absl::string_view address) override;
+  absl::StatusOr<std::optional<EngagementSignals>> GetSignals(DeliveryId id) override;
   absl::StatusOr<std::vector<PlanDay>> ListPlanDays(const PlanId& plan) override;
   absl::StatusOr<std::vector<LedgerRow>> ListLedger(const EgressIpId& ip, absl::CivilDay first,
                                                     absl::CivilDay last) override;

@@ -62,7 +62,9 @@ const Lines& Needs(const std::string& noun) {
       "campaign create spring --pool main --from news@shop.example --subject Hello --text body.txt",
       "campaign import spring recipients.csv",
       "campaign start spring"};
-  if (noun == "lane" || noun == "delivery" || noun == "event") return *kSending;
+  if (noun == "lane" || noun == "delivery" || noun == "event" || noun == "engagement") {
+    return *kSending;
+  }
   if (noun == "pool" || noun == "plan" || noun.empty()) return *kIps;
   return noun == "campaign" ? *kPool : *kNothing;
 }
@@ -74,6 +76,8 @@ class Setting {
     std::string content = "email,score,first_name\nann@example.com,1,Ann\nfull@gmail.com,1,Fay\n";
     for (int i = 3; i < 30; ++i) absl::StrAppend(&content, "r", i, "@gmail.com,0.9,R\n");
     WorkingFolder::Write("recipients.csv", content);
+    WorkingFolder::Write("clicks.csv",
+                         "email,kind,time\nann@example.com,click,2025-12-31T12:00:00Z\n");
     WorkingFolder::Write("new-scores.csv", "email,score\nann@example.com,0.5\n");
     for (const std::string& command : commands) {
       EXPECT_EQ(RunProgram(world_.address(), "crescendo " + command).code, 0) << command;

@@ -42,7 +42,7 @@ ROOMS = {
     # Speaks gRPC, and nothing else with the daemon; of a stopped one it checks and restores the file.
     "cmd/crescendo": BASE + API + ["store/sqlite/check.h", "store/sqlite/restore.h"],
     # A witness: it shares the score's formula with the sender, and none of its books.
-    "cmd/crescendo-sandbox": DOMAIN + CONFIG + ["crescendo/sandbox/v1", "scheduler/core/engagement.h"],
+    "cmd/crescendo-sandbox": DOMAIN + CONFIG + ["crescendo/sandbox/v1"],
     # Wires: knows every concrete type. Nobody includes it.
     "cmd/crescendod": ENGINE + CONFIG + SMTP + [
         "scheduler/providers", "scheduler/service", "smtp_client/delivery", "smtp_client/dkim",
