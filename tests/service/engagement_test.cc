@@ -123,7 +123,7 @@ TEST_F(EngagementTest, BadEventsAreNamedAndTheGoodOnesCount) {
       {"tomorrow", "address: 'ann@x.test' kind: OPEN " + Now(86400),
        "2026-03-05T12:00:00Z, in the future; it is 2026-03-04T12:00:00Z here"},
       {"no time at all", "address: 'ann@x.test' kind: OPEN time { nanos: -1 }", "is no time"},
-      {"a control in the id", "address: 'ann@x.test' kind: OPEN event_id: 'a\\n' " + Now(),
+      {"a control in the id", "address: 'ann@x.test' kind: OPEN event_id: 'a\\r' " + Now(),
        "event_id"},
       {"an endless id",
        absl::StrCat("address: 'ann@x.test' kind: OPEN event_id: '", std::string(129, 'x'), "' ",
