@@ -9,12 +9,15 @@ namespace {
 
 constexpr size_t kMaxRows = 10000;
 
+absl::Status CheckAddress(absl::string_view noun, const std::string& address, size_t index) {
+  const size_t at = address.rfind('@');
+  if (at != std::string::npos && at != 0 && at + 1 != address.size()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(noun, " ", index + 1, " has no normalised address; write name@domain"));
+}
+
 absl::Status CheckRow(const ports::AppendRecipients::Row& row, size_t index) {
-  const size_t at = row.address.rfind('@');
-  if (at == std::string::npos || at == 0 || at + 1 == row.address.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("row ", index + 1, " has no normalised address; write name@domain"));
-  }
+  RETURN_IF_ERROR(CheckAddress("row", row.address, index));
   if (!(row.score >= 0 && row.score <= 1)) {  // Also false for NaN.
     return absl::InvalidArgumentError(
         absl::StrCat("row ", index + 1, " has score ", row.score, "; it must be in [0, 1]"));
@@ -107,6 +110,17 @@ absl::Status CheckChunk(const ports::AppendRecipients& append, int64_t last) {
 absl::Status CampaignIsCancelled(const CampaignId& id) {
   return absl::FailedPreconditionError(
       absl::StrCat("campaign ", id.text(), " is cancelled; it takes no recipients"));
+}
+
+absl::Status CheckEngagement(const ports::RecordEngagement& record) {
+  if (record.events.size() > kMaxRows) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(record.events.size(), " events of engagement; at most ", kMaxRows));
+  }
+  for (size_t i = 0; i < record.events.size(); ++i) {
+    RETURN_IF_ERROR(CheckAddress("event", record.events[i].address, i));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckHolder(DeliveryId id, DeliveryState state,

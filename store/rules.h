@@ -57,6 +57,14 @@ absl::Status CheckChunkReplay(const ports::AppendRecipients& append, uint64_t fi
 absl::Status CheckChunk(const ports::AppendRecipients& append, int64_t last);
 absl::Status CampaignIsCancelled(const CampaignId& id);
 
+absl::Status CheckEngagement(const ports::RecordEngagement& record);
+// Of a delivery with signals. Times are what a store keeps of them.
+inline double ScoreOf(const EngagementSignals& beyond, const EngagementSignals& reported,
+                      absl::Time campaign_create_time) {
+  return EngagementScore(Together(beyond, reported),
+                         absl::FromUnixMicros(absl::ToUnixMicros(campaign_create_time)));
+}
+
 // The earlier known one: `known` unless it is InfinitePast.
 inline absl::Time FirstAttempt(absl::Time known, absl::Time otherwise) {
   return known == absl::InfinitePast() ? otherwise : known;

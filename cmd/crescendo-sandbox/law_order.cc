@@ -8,7 +8,7 @@
 #include "cmd/crescendo-sandbox/address.h"
 #include "cmd/crescendo-sandbox/laws.h"
 #include "cmd/crescendo-sandbox/timestamp.h"
-#include "scheduler/core/engagement.h"
+#include "scheduler/domain/engagement.h"
 
 namespace crescendo::sandbox {
 namespace {
@@ -109,7 +109,7 @@ LawResult CheckOrder(const std::vector<LedgerRecord>& ledger,
     if (found == first_of_each.end()) continue;
     const LedgerRecord& record = *found->second;
     lanes[{record.source_ip, record.provider}].push_back(
-        {&record, BeginOf(record), record.end, core::EngagementScore(row.signals, as_of)});
+        {&record, BeginOf(record), record.end, EngagementScore(row.signals, as_of)});
   }
   const std::map<std::string, Times> stops = StopsOf(ledger);
   int64_t set_aside = 0;

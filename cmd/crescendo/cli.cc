@@ -143,6 +143,7 @@ void AddAllCommands(CommandTree& tree, GlobalTexts* globals) {
   AddCampaignCommands(tree);
   AddLaneCommands(tree);
   AddDeliveryCommands(tree);
+  AddEngagementCommands(tree);
   AddSuppressionCommands(tree);
   AddEventCommands(tree);
   AddWebhookCommands(tree);

@@ -47,13 +47,6 @@ std::string ReplyText(const v1::Delivery& delivery) {
   return absl::StrCat(v1::Reply::Category_Name(reply.category()), ": ", reply.text());
 }
 
-// "campaigns/spring/deliveries/17" -> "spring/17", which the commands take.
-std::string ShortName(const std::string& name) {
-  const size_t end = name.find('/', sizeof("campaigns"));
-  if (end == std::string::npos) return name;
-  return absl::StrCat(name.substr(sizeof("campaigns"), end - sizeof("campaigns")), "/", IdOf(name));
-}
-
 std::string LaneText(const v1::Delivery& delivery) {
   if (delivery.egress_ip().empty()) return "-";
   return absl::StrCat(IdOf(delivery.egress_ip()), "/", IdOf(delivery.provider()));
@@ -86,7 +79,7 @@ absl::Status List(const DeliveryOptions& options, Context& context) {
              {"NEXT TRY", Column::kLeft},
              {"LAST REPLY", Column::kProse}}),
       [](const v1::Delivery& delivery) -> std::vector<Cell> {
-        return {ShortName(delivery.name()),
+        return {ShortDeliveryName(delivery.name()),
                 delivery.address(),
                 {v1::Delivery::State_Name(delivery.state()), StyleOf(delivery.state())},
                 absl::StrFormat("%.3f", delivery.score()),
@@ -115,7 +108,7 @@ absl::Status Get(const DeliveryOptions& options, Context& context) {
   ASSIGN_OR_RETURN(const v1::Delivery delivery, context.client.Call(&Stub::GetDelivery, request));
   Emit(context, delivery, [&context](const v1::Delivery& shown) {
     Card card;
-    card.Add("DELIVERY", ShortName(shown.name()));
+    card.Add("DELIVERY", ShortDeliveryName(shown.name()));
     card.Add("ADDRESS", shown.address());
     card.Add("STATE", {v1::Delivery::State_Name(shown.state()), StyleOf(shown.state())});
     card.Add("SCORE", absl::StrFormat("%.3f", shown.score()));

@@ -13,6 +13,7 @@ void AddCampaignCommands(CommandTree& tree);
 void AddLaneCommands(CommandTree& tree);
 void AddDeliveryCommands(CommandTree& tree);
 void AddSuppressionCommands(CommandTree& tree);
+void AddEngagementCommands(CommandTree& tree);
 void AddEventCommands(CommandTree& tree);
 void AddStoreCommands(CommandTree& tree);
 void AddProbeCommand(CommandTree& tree);

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -18,6 +17,7 @@
 #include "cmd/crescendo/failure.h"
 #include "cmd/crescendo/names.h"
 #include "cmd/crescendo/printable.h"
+#include "cmd/crescendo/progress.h"
 #include "cmd/crescendo/recipient_file.h"
 #include "cmd/crescendo/retry.h"
 #include "cmd/crescendo/table.h"
@@ -77,20 +77,16 @@ class Import {
   absl::Status ReadChunk(RecipientFile& file, Chunk* chunk);
   void Take(const v1::ImportRecipientsResponse& response, Chunk* chunk);
   void Report(const Chunk& chunk);
-  void ShowProgress(bool last);
-  void ClearProgress();
   absl::Status Explained(absl::Status status, const Chunk& chunk) const;
 
   const ImportOptions& options_;
   Context& context_;
   const std::string campaign_;
   std::string import_id_;
-  uintmax_t size_ = 0;
   int64_t bytes_ = 0;
   std::optional<int64_t> done_;  // Chunks that are stored and need not be sent; unset: ask.
-  bool bar_shown_ = false;
   Totals totals_;
-  absl::Duration started_, shown_;
+  std::optional<Progress> progress_;
 };
 
 absl::StatusOr<int64_t> Import::LastChunk() {
@@ -103,7 +99,7 @@ absl::StatusOr<int64_t> Import::LastChunk() {
 }
 
 void Import::Report(const Chunk& chunk) {
-  if (!chunk.broken.empty()) ClearProgress();
+  if (!chunk.broken.empty()) progress_->Clear();
   for (const auto& [line, fault] : chunk.broken) {
     context_.streams.err << "line " << line << ": " << OneLine(fault) << "\n";
   }
@@ -118,9 +114,9 @@ absl::Status Import::ReadChunk(RecipientFile& file, Chunk* chunk) {
   size_t bytes = 0;
   while (chunk->proto.recipients_size() < options_.chunk_size && bytes < kChunkBytes) {
     v1::RecipientInput recipient;
-    const RecipientFile::Read read = file.Next(&recipient, &fault);
-    if (read == RecipientFile::Read::kEnd) break;
-    if (read == RecipientFile::Read::kBroken) {
+    const RecordFile::Read read = file.Next(&recipient, &fault);
+    if (read == RecordFile::Read::kEnd) break;
+    if (read == RecordFile::Read::kBroken) {
       if (!options_.skip_invalid) {
         return absl::InvalidArgumentError(
             absl::StrCat("line ", file.line(), ": ", fault,
@@ -151,33 +147,6 @@ void Import::Take(const v1::ImportRecipientsResponse& response, Chunk* chunk) {
   Report(*chunk);
 }
 
-void Import::ClearProgress() {
-  if (bar_shown_) context_.streams.err << "\r\x1b[K";
-  bar_shown_ = false;
-}
-
-// A bar for people; a log has no use for it.
-void Import::ShowProgress(bool last) {
-  const absl::Duration now = context_.clock.Now().steady;
-  if (!context_.streams.err_is_terminal || context_.options.json ||
-      (!last && now - shown_ < absl::Milliseconds(100))) {
-    return;
-  }
-  shown_ = now;
-  bar_shown_ = !last;
-  const double seconds = std::max(absl::ToDoubleSeconds(now - started_), 0.001);
-  const double part =
-      size_ > 0 ? std::min(1.0, static_cast<double>(bytes_) / static_cast<double>(size_)) : 1;
-  const std::string eta =
-      part > 0 && part < 1
-          ? absl::StrCat(", ", DurationText(absl::Seconds(seconds / part - seconds)), " left")
-          : "";
-  context_.streams.err << absl::StrFormat(
-      "\r%s %s rows, %s/s%s\x1b[K%s", Bar(context_.streams, part, 30), CountText(totals_.lines),
-      CountText(static_cast<int64_t>(static_cast<double>(totals_.lines) / seconds)), eta,
-      last ? "\n" : "");
-}
-
 // "chunk 3: recipients[17]: score is 2; …" -> "line 1018: score is 2; …".
 absl::Status Import::Explained(absl::Status status, const Chunk& chunk) const {
   if (status.code() != absl::StatusCode::kInvalidArgument) return status;
@@ -203,10 +172,7 @@ absl::Status Import::Session(Retry& retry, bool* finished) {
     ASSIGN_OR_RETURN(done_, LastChunk());
   }
   std::ifstream in(options_.file, std::ios::binary);
-  const bool json = options_.format == "jsonl" ||
-                    (options_.format.empty() && (absl::EndsWith(options_.file, ".jsonl") ||
-                                                 absl::EndsWith(options_.file, ".ndjson")));
-  RecipientFile file(&in, json ? RecipientFile::Format::kJsonLines : RecipientFile::Format::kCsv);
+  RecipientFile file(&in, RecordFile::FormatOf(options_.file, options_.format));
   RETURN_IF_ERROR(file.Open());
   bytes_ = 0;
 
@@ -247,7 +213,7 @@ absl::Status Import::Session(Retry& retry, bool* finished) {
     if (!open) break;
     Take(response, &chunk);
     retry.Heard();
-    ShowProgress(false);
+    progress_->Show(totals_.lines, bytes_, /*last=*/false);
   }
   stream->WritesDone();
   const absl::Status status = context_.client.Outcome(stream->Finish());
@@ -259,15 +225,14 @@ absl::Status Import::Session(Retry& retry, bool* finished) {
 absl::Status Import::Run() {
   RETURN_IF_ERROR(CheckFile("", options_.file));
   std::error_code error;
-  size_ = std::filesystem::file_size(options_.file, error);
+  progress_.emplace(context_, std::filesystem::file_size(options_.file, error));
   import_id_ = options_.import_id.empty() ? DefaultImportId(options_) : options_.import_id;
-  started_ = shown_ = context_.clock.Now().steady;
   Retry retry(context_);
   bool finished = false;
   while (!finished) {
     const absl::Status status = Session(retry, &finished);
     if (status.ok()) break;
-    ClearProgress();
+    progress_->Clear();
     const absl::Duration pause = retry.pause();
     // A daemon that was not there from the start is not waited for.
     const bool reached = totals_.lines > 0 || (done_.has_value() && !options_.dry_run);
@@ -282,7 +247,7 @@ absl::Status Import::Run() {
     }
     return status;
   }
-  ShowProgress(true);
+  progress_->Show(totals_.lines, bytes_, /*last=*/true);
   if (context_.options.json) {
     context_.streams.out << absl::StrFormat(
         "{\"import\":\"%s\",\"stored_before\":%d,\"added\":%d,\"updated\":%d,\"duplicates\":%d,"

@@ -1,5 +1,7 @@
 #include "cmd/crescendo/names.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -88,13 +90,21 @@ absl::StatusOr<std::string> CampaignName(absl::string_view text) { return Name(k
 absl::StatusOr<std::string> WebhookName(absl::string_view text) { return Name(kWebhook, text); }
 absl::StatusOr<std::string> EventName(absl::string_view text) { return Name(kEvent, text); }
 
-absl::StatusOr<std::string> SuppressionName(absl::string_view address) {
-  constexpr absl::string_view kPrefix = "suppressions/";
-  if (absl::StartsWith(address, kPrefix)) address.remove_prefix(kPrefix.size());
+static absl::StatusOr<std::string> AddressName(absl::string_view prefix,
+                                               absl::string_view address) {
+  if (absl::StartsWith(address, prefix)) address.remove_prefix(prefix.size());
   if (!absl::StrContains(address, '@')) {
     return UsageError(absl::StrCat("\"", address, "\" is not an address: want ann@example.com"));
   }
-  return absl::StrCat(kPrefix, address);
+  return absl::StrCat(prefix, address);
+}
+
+absl::StatusOr<std::string> SuppressionName(absl::string_view address) {
+  return AddressName("suppressions/", address);
+}
+
+absl::StatusOr<std::string> EngagementName(absl::string_view address) {
+  return AddressName("engagements/", address);
 }
 
 absl::StatusOr<std::string> LaneName(absl::string_view lane, absl::string_view provider) {
@@ -107,6 +117,16 @@ absl::StatusOr<std::string> DeliveryName(absl::string_view delivery, absl::strin
 
 absl::StatusOr<std::string> ImportName(absl::string_view campaign, absl::string_view import_id) {
   return ChildName(kCampaign, {"imports", "an import", "list-1"}, campaign, import_id);
+}
+
+std::string AddressOf(absl::string_view name) {
+  return std::string(name.substr(std::min(name.find('/') + 1, name.size())));
+}
+
+std::string ShortDeliveryName(const std::string& name) {
+  const size_t end = name.find('/', sizeof("campaigns"));
+  if (end == std::string::npos) return name;
+  return absl::StrCat(name.substr(sizeof("campaigns"), end - sizeof("campaigns")), "/", IdOf(name));
 }
 
 std::string IdOf(absl::string_view name) {

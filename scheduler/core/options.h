@@ -62,7 +62,8 @@ struct Options {
   uint64_t seed = 1;
   InDoubtPolicy in_doubt = InDoubtPolicy::kRetry;
   int max_connections = 500;   // All lanes together (L11).
-  int max_queued_chunks = 64;  // Chunks of imports that wait for the disk, in the engine (L11).
+  int max_queued_chunks = 64;  // Chunks of imports that wait for the disk, in the engine (L11);
+                               // as many calls with engagement.
   int load_page = 20'000;      // Rows of the store that a start looks at between two commits (L11).
   absl::Duration idle_connection = absl::Minutes(1);  // Closed after so long without a message.
   absl::Duration host_backoff_first = absl::Minutes(1);

@@ -370,6 +370,44 @@ void Engine::Impl::PostNextImport() {
   PostImport(*std::move(next));
 }
 
+void Engine::RecordEngagement(ports::RecordEngagement record, Done<ports::EngagementOutcome> done) {
+  impl_->RecordEngagement(std::move(record), std::move(done));
+}
+
+void Engine::Impl::RecordEngagement(ports::RecordEngagement record,
+                                    Done<ports::EngagementOutcome> done) {
+  absl::Status refused;
+  {
+    base::MutexLock lock(&mu_);
+    if (stopping_ || stopped_) {
+      refused = Gone();
+    } else if (engagements_ < options_.max_queued_chunks) {
+      ++engagements_;
+    } else {
+      refused = absl::ResourceExhaustedError(absl::StrCat(
+          engagements_,
+          " calls with engagement wait for the disk already; send this one again later"));
+    }
+  }
+  if (!refused.ok()) return done(refused);
+  Job job;
+  job.rows = std::max<size_t>(record.events.size(), 1);
+  job.writes.push_back(std::move(record));
+  job.done = [this, done = std::move(done)](absl::Status status,
+                                            absl::Span<ports::WriteResult> results) mutable {
+    {
+      base::MutexLock lock(&mu_);
+      --engagements_;
+    }
+    if (status.ok()) status = results[0].status;
+    if (!status.ok()) return done(status);
+    auto outcome = std::get<ports::EngagementOutcome>(std::move(results[0].value));
+    if (!outcome.rescored.empty()) PostLetter(outcome.rescored);
+    done(std::move(outcome));
+  };
+  committer_.Post(std::move(job));
+}
+
 namespace {
 
 // The lane of the newest message that `address` was sent; none if no delivery of it is known.

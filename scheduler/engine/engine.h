@@ -114,6 +114,10 @@ class Engine {
   // RESOURCE_EXHAUSTED: even those are too many.
   bool Import(ports::AppendRecipients chunk, Done<ports::AppendOutcome> done);
 
+  // Some events of engagement (ports::RecordEngagement). The new order is in force when this
+  // answers. RESOURCE_EXHAUSTED: as many calls as may wait for the disk already.
+  void RecordEngagement(ports::RecordEngagement record, Done<ports::EngagementOutcome> done);
+
   // A complaint counts in the ledger of the lane that the newest accepted message to the address
   // went by, on its plan day of now. Of an address whose deliveries are pruned, nobody knows the
   // lane.

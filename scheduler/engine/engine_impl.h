@@ -60,6 +60,8 @@ class Engine::Impl {
   void PostImport(PendingImport import);
   // One is committed: the next that waits takes its place.
   void PostNextImport() ABSL_LOCKS_EXCLUDED(mu_);
+  void RecordEngagement(ports::RecordEngagement record, Done<ports::EngagementOutcome> done)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // `complained`: the deliveries that complaints among them are about.
   void Suppress(std::vector<Suppression> suppressions, std::vector<Delivery> complained,
                 Request request, Done<int64_t> done);
@@ -106,9 +108,10 @@ class Engine::Impl {
   std::deque<Task> tasks_ ABSL_GUARDED_BY(mu_);
   int64_t turns_ ABSL_GUARDED_BY(mu_) = 0;
   bool drained_ ABSL_GUARDED_BY(mu_) = false;
-  int in_flight_ ABSL_GUARDED_BY(mu_) = 0;  // Once drained.
+  int in_flight_ ABSL_GUARDED_BY(mu_) = 0;                  // Once drained.
   int chunks_ ABSL_GUARDED_BY(mu_) = 0;                     // Of imports, on their way to the disk.
   std::deque<PendingImport> imports_ ABSL_GUARDED_BY(mu_);  // That wait for the place of one.
+  int engagements_ ABSL_GUARDED_BY(mu_) = 0;                // On their way to the disk.
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   absl::AnyInvocable<void(absl::Status)> fatal_handler_ ABSL_GUARDED_BY(mu_);

@@ -34,6 +34,7 @@
 #include "absl/types/span.h"
 #include "scheduler/domain/campaign.h"
 #include "scheduler/domain/egress_ip.h"
+#include "scheduler/domain/engagement.h"
 #include "scheduler/domain/event.h"
 #include "scheduler/domain/ledger.h"
 #include "scheduler/domain/plan.h"
@@ -91,8 +92,11 @@ struct AppendEvents {
 struct AppendRecipients {
   struct Row {
     std::string address;  // Normalised.
-    double score = 0;     // [0, 1]
+    double score = 0;     // [0, 1]. Without `signals`; it stays as it is.
     std::vector<std::pair<std::string, std::string>> variables;
+    // Set: the score follows from these and from what is reported of the address, before and after,
+    // as of the campaign's create_time.
+    std::optional<EngagementSignals> signals = std::nullopt;
   };
   CampaignId campaign;
   ImportId import;
@@ -100,7 +104,7 @@ struct AppendRecipients {
   uint64_t fingerprint = 0;  // Of the chunk's body, and of what it means (update_scores).
   std::vector<Row> rows;     // At most 10,000.
   // A row whose address is in the campaign already, queued, deferred or claimed, gives it its
-  // score, and nothing else.
+  // score, or the signals it follows from, and nothing else.
   bool update_scores = false;
   absl::Time now;
 };
@@ -115,6 +119,19 @@ struct AppendOutcome {
   std::vector<Rescored> rescored;  // After `queued`: a row may follow its like in the chunk.
   // Domains seen for the first time ever.
   std::vector<std::pair<DomainKey, std::string>> new_domains;
+};
+
+// What people did with messages, as a platform reports it. An event whose key was recorded before
+// counts for nothing, until that is pruned. Every delivery to one of the addresses that has
+// `signals` and is queued, deferred or claimed gets the score that follows now, in this write.
+struct RecordEngagement {
+  std::vector<EngagementEvent> events;  // At most 10,000.
+  absl::Time now;
+};
+struct EngagementOutcome {
+  int64_t recorded = 0;
+  int64_t repeated = 0;            // Recorded before, or twice in `events`.
+  std::vector<Rescored> rescored;  // What the queue must learn.
 };
 
 // Takes deliveries out of the queue for a lane, each with a slot of that plan day.
@@ -229,7 +246,7 @@ struct Prune {
   // Deliveries that reached a final state before this. InfinitePast, here and below: none.
   absl::Time deliveries_before = absl::InfinitePast();
   absl::Time events_before = absl::InfinitePast();   // From the oldest on, up to the first younger.
-  absl::Time answers_before = absl::InfinitePast();  // request_ids and chunks.
+  absl::Time answers_before = absl::InfinitePast();  // request_ids, chunks and keys of engagement.
   // Where to go on looking for deliveries: `next` of the step before.
   DeliveryId after;
   int limit = 256;  // Of each kind, so many rows are looked at. Range: [1, 10000].
@@ -242,15 +259,16 @@ struct Pruned {
 
 using Write =
     std::variant<Put<EgressIp>, Put<Pool>, Put<Plan>, Put<Campaign>, DeletePlan, PutPlanDay,
-                 PutLane, CountComplaint, AppendEvents, AppendRecipients, Claim, Release, Settle,
-                 EndDelivery, CancelDeliveries, AddSuppressions, RemoveSuppression, PutWebhook,
-                 MoveWebhook, DeleteWebhook, Prune>;
+                 PutLane, CountComplaint, AppendEvents, AppendRecipients, RecordEngagement, Claim,
+                 Release, Settle, EndDelivery, CancelDeliveries, AddSuppressions, RemoveSuppression,
+                 PutWebhook, MoveWebhook, DeleteWebhook, Prune>;
 
 struct WriteResult {
   absl::Status status;
-  // Put: the record as stored. AppendRecipients, Claim, CancelDeliveries, Prune: their outcome.
+  // Put: the record as stored. AppendRecipients, RecordEngagement, Claim, CancelDeliveries, Prune:
+  // their outcome.
   // AddSuppressions, Settle with `suppress`: the deliveries that ended by it. Else nothing.
-  std::variant<std::monostate, EgressIp, Pool, Plan, Campaign, AppendOutcome,
+  std::variant<std::monostate, EgressIp, Pool, Plan, Campaign, AppendOutcome, EngagementOutcome,
                std::vector<ClaimedDelivery>, CancelledDeliveries, std::vector<DeliveryId>, Pruned>
       value;
   bool replayed = false;  // Put: the request_id was answered before; this is that answer.
@@ -366,7 +384,12 @@ class Store {
   virtual absl::StatusOr<std::vector<Suppression>> ListSuppressions(absl::string_view after,
                                                                     int limit) = 0;
   virtual absl::StatusOr<Suppression> GetSuppression(absl::string_view address) = 0;  // NOT_FOUND.
-  virtual absl::StatusOr<std::vector<Webhook>> ListWebhooks() = 0;  // By id.
+  virtual absl::StatusOr<std::vector<Webhook>> ListWebhooks() = 0;                    // By id.
+  // NOT_FOUND: nothing was reported of the address.
+  virtual absl::StatusOr<Engagement> GetEngagement(absl::string_view address) = 0;
+  // What the delivery's score follows from: its signals and what was reported. None: the score was
+  // given, or there is no such delivery.
+  virtual absl::StatusOr<std::optional<EngagementSignals>> GetSignals(DeliveryId id) = 0;
   virtual absl::StatusOr<std::vector<PlanDay>> ListPlanDays(const PlanId& plan) = 0;  // By day.
   virtual absl::StatusOr<std::vector<LedgerRow>> ListLedger(const EgressIpId& ip,
                                                             absl::CivilDay first,

@@ -22,6 +22,7 @@
 #include "crescendo/v1/campaign.pb.h"
 #include "crescendo/v1/delivery.pb.h"
 #include "crescendo/v1/egress_ip.pb.h"
+#include "crescendo/v1/engagement.pb.h"
 #include "crescendo/v1/event.pb.h"
 #include "crescendo/v1/lane.pb.h"
 #include "crescendo/v1/plan.pb.h"
@@ -138,9 +139,21 @@ absl::StatusOr<Campaign> CampaignFrom(const std::string& id, const v1::Campaign&
 absl::StatusOr<Campaign> Merged(Campaign campaign, const v1::Campaign& proto,
                                 const UpdateMask& mask);
 
-// `as_of`: for a score computed from signals. The fault names the field below the recipient.
+// Signals of after `now` count as now. The fault names the field below the recipient.
 absl::StatusOr<ports::AppendRecipients::Row> RecipientFrom(const v1::RecipientInput& proto,
-                                                           absl::Time as_of);
+                                                           absl::Time now);
+// For a list of what was left out: cut, controls escaped.
+std::string ShownAddress(absl::string_view address);
+
+// --- Engagement (convert_engagement.cc)
+
+// Unset times are none. Times are cut to the microsecond; those of after `now` count as now.
+absl::StatusOr<EngagementSignals> SignalsFrom(const v1::EngagementSignals& proto, absl::Time now);
+v1::EngagementSignals ToProto(const EngagementSignals& signals);
+v1::Engagement::Score ToProto(const EngagementParts& parts);
+// The fault names the field below the event.
+absl::StatusOr<EngagementEvent> EngagementEventFrom(const v1::EngagementEvent& proto,
+                                                    absl::Time now);
 
 // --- Deliveries and events (convert_event.cc)
 

@@ -4,7 +4,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "scheduler/base/status_macros.h"
-#include "scheduler/core/engagement.h"
 #include "scheduler/service/convert.h"
 #include "scheduler/service/names.h"
 
@@ -12,7 +11,6 @@ namespace crescendo::service {
 namespace {
 
 constexpr int kMostVariables = 64;
-constexpr int64_t kMostSignals = 1'000'000;
 
 absl::StatusOr<absl::Duration> LifetimeFrom(const v1::Campaign& proto) {
   if (!proto.has_lifetime()) return Campaign().lifetime;
@@ -47,32 +45,6 @@ std::vector<std::pair<std::string, std::string>> HeadersFrom(const v1::Campaign&
   std::vector<std::pair<std::string, std::string>> headers;
   for (const auto& header : proto.headers()) headers.emplace_back(header.name(), header.value());
   return headers;
-}
-
-absl::StatusOr<int64_t> SignalCount(absl::string_view field, int64_t count) {
-  if (count < 0 || count > kMostSignals) {
-    return Fault(field, absl::StrCat("is ", count, "; it must be 0 to ", kMostSignals));
-  }
-  return count;
-}
-
-absl::StatusOr<EngagementSignals> SignalsFrom(const v1::EngagementSignals& proto) {
-  EngagementSignals signals;
-  if (proto.has_last_click_time()) {
-    ASSIGN_OR_RETURN(signals.last_click_time,
-                     TimeFrom("signals.last_click_time", proto.last_click_time()));
-  }
-  if (proto.has_last_open_time()) {
-    ASSIGN_OR_RETURN(signals.last_open_time,
-                     TimeFrom("signals.last_open_time", proto.last_open_time()));
-  }
-  if (proto.has_subscribe_time()) {
-    ASSIGN_OR_RETURN(signals.subscribe_time,
-                     TimeFrom("signals.subscribe_time", proto.subscribe_time()));
-  }
-  ASSIGN_OR_RETURN(signals.click_count, SignalCount("signals.click_count", proto.click_count()));
-  ASSIGN_OR_RETURN(signals.open_count, SignalCount("signals.open_count", proto.open_count()));
-  return signals;
 }
 
 absl::Status CheckVariableName(absl::string_view name) {
@@ -188,7 +160,7 @@ absl::StatusOr<Campaign> Merged(Campaign campaign, const v1::Campaign& proto,
 }
 
 absl::StatusOr<ports::AppendRecipients::Row> RecipientFrom(const v1::RecipientInput& proto,
-                                                           absl::Time as_of) {
+                                                           absl::Time now) {
   ports::AppendRecipients::Row row;
   ASSIGN_OR_RETURN(row.address, NormaliseAddress(proto.address()));
   if (proto.has_score()) {
@@ -198,8 +170,7 @@ absl::StatusOr<ports::AppendRecipients::Row> RecipientFrom(const v1::RecipientIn
       return Fault("score", absl::StrCat("is ", row.score, "; it must be 0 to 1"));
     }
   } else {
-    ASSIGN_OR_RETURN(const EngagementSignals signals, SignalsFrom(proto.signals()));
-    row.score = core::EngagementScore(signals, as_of);
+    ASSIGN_OR_RETURN(row.signals, SignalsFrom(proto.signals(), now));
   }
   if (proto.variables_size() > kMostVariables) {
     return Fault("variables", absl::StrCat("has ", proto.variables_size(), " entries; at most ",

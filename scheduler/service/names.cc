@@ -132,6 +132,10 @@ std::string SuppressionName(absl::string_view address) {
   return absl::StrCat("suppressions/", address);
 }
 
+std::string EngagementName(absl::string_view address) {
+  return absl::StrCat("engagements/", address);
+}
+
 absl::StatusOr<EgressIpId> ParseEgressIp(absl::string_view field, absl::string_view name) {
   return ParseOne<EgressIpId>(field, name, "egressIps/{egress_ip}");
 }
@@ -190,14 +194,22 @@ absl::StatusOr<DeliveryRef> ParseTranscript(absl::string_view field, absl::strin
   return ParseBelowDelivery(field, name, "campaigns/{campaign}/deliveries/{delivery}/transcript");
 }
 
-absl::StatusOr<std::string> ParseSuppression(absl::string_view field, absl::string_view name) {
+static absl::StatusOr<std::string> ParseAddress(absl::string_view field, absl::string_view name,
+                                                absl::string_view collection) {
   absl::string_view address = name;
-  if (!absl::ConsumePrefix(&address, "suppressions/")) {
-    return BadName(field, name, "suppressions/{address}");
+  if (!absl::ConsumePrefix(&address, collection)) {
+    return BadName(field, name, absl::StrCat(collection, "{address}"));
   }
   auto normal = NormaliseAddress(address);
   if (!normal.ok()) return Fault(field, absl::StrCat("names the ", normal.status().message()));
   return normal;
+}
+
+absl::StatusOr<std::string> ParseSuppression(absl::string_view field, absl::string_view name) {
+  return ParseAddress(field, name, "suppressions/");
+}
+absl::StatusOr<std::string> ParseEngagement(absl::string_view field, absl::string_view name) {
+  return ParseAddress(field, name, "engagements/");
 }
 
 }  // namespace crescendo::service

@@ -31,6 +31,7 @@ std::string ImportName(const CampaignId& campaign, const ImportId& import);
 std::string DeliveryName(const CampaignId& campaign, DeliveryId delivery);
 std::string TranscriptName(const CampaignId& campaign, DeliveryId delivery);
 std::string SuppressionName(absl::string_view address);
+std::string EngagementName(absl::string_view address);
 
 absl::StatusOr<EgressIpId> ParseEgressIp(absl::string_view field, absl::string_view name);
 absl::StatusOr<PoolId> ParsePool(absl::string_view field, absl::string_view name);
@@ -50,8 +51,9 @@ struct DeliveryRef {
 };
 absl::StatusOr<DeliveryRef> ParseDelivery(absl::string_view field, absl::string_view name);
 absl::StatusOr<DeliveryRef> ParseTranscript(absl::string_view field, absl::string_view name);
-// The normalised address.
+// The normalised address, as the next.
 absl::StatusOr<std::string> ParseSuppression(absl::string_view field, absl::string_view name);
+absl::StatusOr<std::string> ParseEngagement(absl::string_view field, absl::string_view name);
 
 // Collections whose parent may be "-", for all: then the id is empty.
 absl::StatusOr<EgressIpId> ParseEgressIpOrAny(absl::string_view field, absl::string_view name);

@@ -4,7 +4,6 @@
 
 #include <grpcpp/impl/codegen/proto_utils.h>
 
-#include "absl/strings/escaping.h"
 #include "scheduler/base/check.h"
 #include "scheduler/base/status_macros.h"
 #include "scheduler/service/convert.h"
@@ -34,19 +33,11 @@ absl::Status CheckSize(const v1::ImportRecipientsRequest::Chunk& chunk) {
   return absl::OkStatus();
 }
 
-// The first `most` bytes, less what would be half a character.
-absl::string_view Cut(absl::string_view text, size_t most) {
-  if (text.size() <= most) return text;
-  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
-  return text.substr(0, most);
-}
-
 void AddRejected(int index, const v1::RecipientInput& recipient, const absl::Status& fault,
                  v1::ImportRecipientsResponse* response) {
   v1::ImportRecipientsResponse::Rejected* rejected = response->add_rejected();
   rejected->set_index(index);
-  const std::string address = absl::Utf8SafeCHexEscape(Cut(recipient.address(), 320));
-  rejected->set_address(std::string(Cut(address, 320)));
+  rejected->set_address(ShownAddress(recipient.address()));
   rejected->set_fault(std::string(fault.message()));
 }
 
@@ -111,7 +102,6 @@ void RecipientImport::OpenFor(absl::StatusOr<Campaign> campaign) {
     return Close(absl::FailedPreconditionError(absl::StrCat(
         NameOf(campaign_), " is CANCELLED, which is final; import into another campaign")));
   }
-  as_of_ = campaign->create_time;
   base::MutexLock lock(&mu_);
   ready_ = true;
   Advance();
@@ -125,9 +115,10 @@ absl::Status RecipientImport::TakeChunk() {
   ports::AppendRecipients append;
   v1::ImportRecipientsResponse response;
   response.set_number(chunk.number());
+  append.now = engine_->clock().Now().wall;
   append.rows.reserve(static_cast<size_t>(chunk.recipients_size()));
   for (int i = 0; i < chunk.recipients_size(); ++i) {
-    auto row = RecipientFrom(chunk.recipients(i), as_of_);
+    auto row = RecipientFrom(chunk.recipients(i), append.now);
     if (row.ok()) {
       append.rows.push_back(*std::move(row));
     } else if (skip_invalid_) {
@@ -154,7 +145,6 @@ absl::Status RecipientImport::TakeChunk() {
   append.fingerprint = Fingerprint(chunk);
   if (update_scores_) append.fingerprint = ~append.fingerprint;  // It means something else.
   append.update_scores = update_scores_;
-  append.now = engine_->clock().Now().wall;
   const bool taken = engine_->Import(
       std::move(append), [self = shared_from_this(), slot, response = std::move(response)](
                              absl::StatusOr<ports::AppendOutcome> outcome) mutable {

@@ -73,7 +73,6 @@ class RecipientImport final : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
   bool skip_invalid_ = false;
   bool validate_only_ = false;
   bool update_scores_ = false;
-  absl::Time as_of_;  // Scores are of this time, so that a resumed import scores alike.
 
   base::Mutex mu_;
   std::deque<SlotPtr> slots_ ABSL_GUARDED_BY(mu_);

@@ -12,6 +12,7 @@
 #include "scheduler/service/delivery_handlers.h"
 #include "scheduler/service/diagnostics_handlers.h"
 #include "scheduler/service/egress_ip_handlers.h"
+#include "scheduler/service/engagement_handlers.h"
 #include "scheduler/service/event_handlers.h"
 #include "scheduler/service/forecast_handlers.h"
 #include "scheduler/service/lane_handlers.h"
@@ -52,6 +53,7 @@ struct Server::Services {
         deliveries(engine),
         events(engine, &streams),
         suppressions(engine),
+        engagements(engine),
         store(engine, &streams),
         forecasts(engine, options.most_forecasts, options.forecast_limit),
         diagnostics(engine, resolver, options.diagnostics),
@@ -67,6 +69,7 @@ struct Server::Services {
   DeliveryHandlers deliveries;
   EventHandlers events;
   SuppressionHandlers suppressions;
+  EngagementHandlers engagements;
   StoreHandlers store;
   ForecastHandlers forecasts;
   DiagnosticsHandlers diagnostics;
@@ -101,6 +104,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(engine::Engine* engine,
   builder.RegisterService(&services->deliveries);
   builder.RegisterService(&services->events);
   builder.RegisterService(&services->suppressions);
+  builder.RegisterService(&services->engagements);
   builder.RegisterService(&services->store);
   builder.RegisterService(&services->forecasts);
   builder.RegisterService(&services->diagnostics);

@@ -111,7 +111,7 @@ ports::WriteResult MemoryTables::Apply(const ports::AppendRecipients& append) {
     delivery.domain = Domain(DomainOf(row.address), &outcome);
     delivery.address = row.address;
     delivery.variables = row.variables;
-    delivery.score = row.score;
+    delivery.score = Score(row, campaign_row->campaign, id);
     delivery.create_time = append.now;
     if (!suppressions.empty() && suppressions.contains(row.address)) {
       delivery.state = DeliveryState::kSuppressed;
@@ -142,9 +142,10 @@ void MemoryTables::Again(const ports::AppendRecipients& append,
     return;
   }
   ++outcome->updated;
-  const double old_score = std::exchange(delivery->score, row.score);
-  if (old_score == row.score) return;
-  outcome->rescored.push_back({id, delivery->campaign, delivery->domain, old_score, row.score});
+  const double score = Score(row, campaign(delivery->campaign).campaign, id);
+  const double old_score = std::exchange(delivery->score, score);
+  if (old_score == score) return;
+  outcome->rescored.push_back({id, delivery->campaign, delivery->domain, old_score, score});
 }
 
 ports::WriteResult MemoryTables::Apply(const ports::Claim& claim) {

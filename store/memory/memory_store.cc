@@ -234,6 +234,18 @@ absl::StatusOr<std::vector<Webhook>> MemoryStore::ListWebhooks() {
   return Values(tables_->webhooks);
 }
 
+absl::StatusOr<Engagement> MemoryStore::GetEngagement(absl::string_view address) {
+  const auto it = tables_->engagements.find(address);
+  if (it == tables_->engagements.end()) return NoSuch("engagement of", address);
+  return it->second;
+}
+
+absl::StatusOr<std::optional<EngagementSignals>> MemoryStore::GetSignals(DeliveryId id) {
+  const auto it = tables_->signals.find(id);
+  if (it == tables_->signals.end()) return std::nullopt;
+  return Together(it->second, tables_->Reported(tables_->Find(id)->address));
+}
+
 absl::StatusOr<std::vector<PlanDay>> MemoryStore::ListPlanDays(const PlanId& plan) {
   std::vector<PlanDay> days;
   for (auto it = tables_->plan_days.lower_bound({plan, absl::CivilDay::min()});

@@ -42,6 +42,8 @@ class MemoryStore : public ports::Store {
                                                             int limit) override;
   absl::StatusOr<Suppression> GetSuppression(absl::string_view address) override;
   absl::StatusOr<std::vector<Webhook>> ListWebhooks() override;
+  absl::StatusOr<Engagement> GetEngagement(absl::string_view address) override;
+  absl::StatusOr<std::optional<EngagementSignals>> GetSignals(DeliveryId id) override;
   absl::StatusOr<std::vector<PlanDay>> ListPlanDays(const PlanId& plan) override;
   absl::StatusOr<std::vector<LedgerRow>> ListLedger(const EgressIpId& ip, absl::CivilDay first,
                                                     absl::CivilDay last) override;

@@ -38,6 +38,7 @@ void MemoryTables::PruneDeliveries(const ports::Prune& prune, ports::Pruned* pru
       const auto same = by_address.find(row->address);
       std::erase(same->second, DeliveryId(id));
       if (same->second.empty()) by_address.erase(same);
+      signals.erase(DeliveryId(id));
       *row = DeliveryRow{.pruned = true};
     }
     if (++looked_at == prune.limit) {
@@ -84,8 +85,18 @@ void MemoryTables::PruneAnswers(const ports::Prune& prune, ports::Pruned* pruned
   if (old_chunks.size() > limit) old_chunks.resize(limit);
   for (const auto& [time, import, i] : old_chunks) imports[import][i].pruned = true;
 
-  pruned->answers = static_cast<int64_t>(old_requests.size() + old_chunks.size());
-  if (old_requests.size() == limit || old_chunks.size() == limit) pruned->more = true;
+  // From the oldest on, up to the first younger.
+  size_t keys = 0;
+  for (; keys < limit && !engagement_events.empty() && is_old(engagement_events.front().first);
+       ++keys) {
+    engagement_keys.erase(engagement_events.front().second);
+    engagement_events.pop_front();
+  }
+
+  pruned->answers = static_cast<int64_t>(old_requests.size() + old_chunks.size() + keys);
+  if (old_requests.size() == limit || old_chunks.size() == limit || keys == limit) {
+    pruned->more = true;
+  }
 }
 
 }  // namespace crescendo::store

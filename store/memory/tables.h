@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "scheduler/ports/store.h"
 #include "store/memory/labels.h"
 #include "store/rules.h"
@@ -85,6 +87,7 @@ class MemoryTables {
   ports::WriteResult Apply(const ports::CountComplaint& count);
   ports::WriteResult Apply(const ports::AppendEvents& append);
   ports::WriteResult Apply(const ports::AppendRecipients& append);
+  ports::WriteResult Apply(const ports::RecordEngagement& record);
   ports::WriteResult Apply(const ports::Claim& claim);
   ports::WriteResult Apply(const ports::Release& release);
   ports::WriteResult Apply(const ports::Settle& settle);
@@ -102,6 +105,7 @@ class MemoryTables {
   CampaignRow* Find(const CampaignId& id);
   CampaignRow& campaign(CampaignKey key) { return campaigns[static_cast<size_t>(key.value() - 1)]; }
   QueuedDelivery Queued(DeliveryId id, const DeliveryRow& row) const;
+  EngagementSignals Reported(absl::string_view address) const;
 
   std::map<std::string, EgressIp> egress_ips;
   std::map<std::string, Pool> pools;
@@ -117,6 +121,11 @@ class MemoryTables {
   absl::flat_hash_map<std::string, DomainKey> domain_keys;
   std::vector<DeliveryRow> deliveries;
   absl::flat_hash_map<std::string, std::vector<DeliveryId>> by_address;
+  absl::flat_hash_map<std::string, Engagement> engagements;       // By address.
+  absl::flat_hash_set<uint64_t> engagement_keys;                  // Of the events below.
+  std::deque<std::pair<absl::Time, uint64_t>> engagement_events;  // When recorded.
+  // Of deliveries with signals, what those hold beyond `engagements`.
+  absl::flat_hash_map<DeliveryId, EngagementSignals> signals;
   std::vector<EventRow> events;
   int64_t first_event = 1;  // Those before it are pruned.
   std::map<std::string, Suppression> suppressions;
@@ -146,6 +155,10 @@ class MemoryTables {
   // A row for a delivery that is in the campaign already.
   void Again(const ports::AppendRecipients& append, const ports::AppendRecipients::Row& row,
              DeliveryId id, ports::AppendOutcome* outcome);
+  // The score of a row for delivery `id`, whose signals are kept or forgotten.
+  double Score(const ports::AppendRecipients::Row& row, const Campaign& campaign, DeliveryId id);
+  // What waits, or is claimed, of an address with new engagement.
+  void Rerank(absl::string_view address, std::vector<Rescored>* rescored);
   void PruneDeliveries(const ports::Prune& prune, ports::Pruned* pruned);
   void PruneEvents(const ports::Prune& prune, ports::Pruned* pruned);
   void PruneAnswers(const ports::Prune& prune, ports::Pruned* pruned);

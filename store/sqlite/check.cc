@@ -20,8 +20,9 @@ namespace {
 
 constexpr size_t kMostFaults = 3;  // Told of each check.
 constexpr size_t kStates = 9;
-// The schemas since which finished recipients are pruned and outcomes name their slots.
-constexpr size_t kPrunes = 4, kNamesSlots = 8;
+// The schemas since which finished recipients are pruned, outcomes name their slots, and signals
+// are kept.
+constexpr size_t kPrunes = 4, kNamesSlots = 8, kHasSignals = 13;
 
 struct Check {
   const char* name;
@@ -112,6 +113,11 @@ const Check kChecks[] = {
       " WHERE e.previous >= e.id OR (e.previous >= (SELECT min(id) FROM events)"
       " AND b.delivery IS NOT e.delivery)"}},
 };
+
+const Check kSignals = {
+    "signals",
+    {"SELECT 'signals are of delivery ' || s.delivery || ', which is missing'"
+     " FROM delivery_signals s LEFT JOIN deliveries d ON d.id = s.delivery WHERE d.id IS NULL"}};
 
 // Reads faults into `faults`, up to one more than are told.
 absl::Status Collect(Rows rows, std::vector<std::string>* faults) {
@@ -274,6 +280,9 @@ absl::StatusOr<std::vector<CheckResult>> CheckFile(const std::string& path, bool
   results.push_back(CheckVariables(database.get()));
   results.push_back(CheckCounts(database.get(), schema.applied >= kPrunes));
   if (schema.applied >= kFiles) results.push_back(CheckAddresses(database.get()));
+  if (schema.applied >= kHasSignals) {
+    results.push_back(Run(database.get(), kSignals, schema.applied));
+  }
   return results;
 }
 

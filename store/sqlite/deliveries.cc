@@ -157,7 +157,7 @@ absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
   ASSIGN_OR_RETURN(const std::optional<DeliveryId> there,
                    addresses_->FindIn(campaign.key, fresh, hash, row.address));
   if (there) {
-    if (append.update_scores) return Rescore(*there, row.score, campaign.key, outcome);
+    if (append.update_scores) return Rescore(*there, row, hash, campaign, outcome);
     ++outcome->duplicates;
     return absl::OkStatus();
   }
@@ -166,9 +166,12 @@ absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
   if (domain.is_new) outcome->new_domains.emplace_back(domain.key, name);
   ASSIGN_OR_RETURN(const auto suppressed, SuppressedFor(row.address, hash));
   const DeliveryState state = suppressed ? DeliveryState::kSuppressed : DeliveryState::kQueued;
-  RETURN_IF_ERROR(add_.Run(campaign.key.value(), domain.key, static_cast<int>(state), row.score,
+  std::optional<EngagementSignals> signals;
+  ASSIGN_OR_RETURN(const double score, engagements_->Score(row, hash, campaign, &signals));
+  RETURN_IF_ERROR(add_.Run(campaign.key.value(), domain.key, static_cast<int>(state), score,
                            append.now, row.address));
   *newest = database_->last_insert_id();
+  if (signals) RETURN_IF_ERROR(engagements_->PutSignals(DeliveryId(*newest), *signals));
   addresses_->Add(campaign.key, hash, *newest);
   if (!row.variables.empty()) RETURN_IF_ERROR(AddVariables(*newest, row.variables));
   if (suppressed) {
@@ -179,7 +182,7 @@ absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
     queued.id = DeliveryId(*newest);
     queued.campaign = campaign.key;
     queued.domain = DomainKey(domain.key);
-    queued.score = row.score;
+    queued.score = score;
   }
   return absl::OkStatus();
 }
@@ -191,12 +194,12 @@ absl::Status Deliveries::AddVariables(int64_t id, const Variables& variables) {
   return add_place_.Run(id, place.segment, place.position, place.length, place.checksum);
 }
 
-absl::Status Deliveries::Rescore(DeliveryId id, double score, CampaignKey campaign,
+absl::Status Deliveries::Rescore(DeliveryId id, const ports::AppendRecipients::Row& row,
+                                 uint64_t hash, const CampaignInfo& campaign,
                                  ports::AppendOutcome* outcome) {
   Rescored rescored;
   rescored.id = id;
-  rescored.campaign = campaign;
-  rescored.score = score;
+  rescored.campaign = campaign.key;
   bool waits = false;  // Or is claimed: that row is as it was before.
   {
     Rows rows = find_score_.Query(id.value());
@@ -208,7 +211,12 @@ absl::Status Deliveries::Rescore(DeliveryId id, double score, CampaignKey campai
     RETURN_IF_ERROR(rows.status());
   }
   ++(waits ? outcome->updated : outcome->duplicates);
-  if (!waits || rescored.old_score == rescored.score) return absl::OkStatus();
+  if (!waits) return absl::OkStatus();
+  std::optional<EngagementSignals> signals;
+  ASSIGN_OR_RETURN(rescored.score, engagements_->Score(row, hash, campaign, &signals));
+  RETURN_IF_ERROR(signals ? engagements_->PutSignals(id, *signals)
+                          : engagements_->RemoveSignals(id));
+  if (rescored.old_score == rescored.score) return absl::OkStatus();
   outcome->rescored.push_back(rescored);
   return rescore_.Run(rescored.id.value(), rescored.score);
 }

@@ -16,6 +16,7 @@
 #include "store/sqlite/address_filter.h"
 #include "store/sqlite/address_index.h"
 #include "store/sqlite/database.h"
+#include "store/sqlite/engagements.h"
 #include "store/sqlite/event_log.h"
 #include "store/sqlite/names.h"
 #include "store/sqlite/records.h"
@@ -28,13 +29,14 @@ namespace crescendo::store {
 class Deliveries {
  public:
   Deliveries(Database* database, Names* names, Tally* tally, Records* records, EventLog* events,
-             AddressIndex* addresses, Segments* segments)
+             AddressIndex* addresses, Engagements* engagements, Segments* segments)
       : database_(database),
         names_(names),
         tally_(tally),
         records_(records),
         events_(events),
         addresses_(addresses),
+        engagements_(engagements),
         segments_(segments) {}
 
   // What was rolled back may have been part of what is kept in memory.
@@ -75,8 +77,8 @@ class Deliveries {
                          ports::AppendOutcome* outcome, int64_t* newest);
   absl::Status AddVariables(int64_t id, const Variables& variables);
   // Of one that is in the campaign already.
-  absl::Status Rescore(DeliveryId id, double score, CampaignKey campaign,
-                       ports::AppendOutcome* outcome);
+  absl::Status Rescore(DeliveryId id, const ports::AppendRecipients::Row& row, uint64_t hash,
+                       const CampaignInfo& campaign, ports::AppendOutcome* outcome);
   absl::StatusOr<Variables> VariablesOf(DeliveryId id);
   absl::Status SettleRow(const ports::Settle& settle, Row* row);
   absl::Status End(const Row& row, DeliveryState state, absl::Time time);
@@ -94,6 +96,7 @@ class Deliveries {
   Records* const records_;
   EventLog* const events_;
   AddressIndex* const addresses_;
+  Engagements* const engagements_;
   std::optional<AddressFilter>
       suppressed_;  // All of them and perhaps more, once one was asked for.
   Segments* const segments_;

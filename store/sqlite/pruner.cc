@@ -58,6 +58,7 @@ absl::Status Pruner::PruneDeliveries(const ports::Prune& prune, ports::Pruned* p
   for (const auto& [id, address] : old) {
     RETURN_IF_ERROR(addresses_->Remove(address, id));
     RETURN_IF_ERROR(RemoveVariables(id));
+    RETURN_IF_ERROR(remove_signals_.Run(id));
     RETURN_IF_ERROR(remove_.Run(id));
   }
   for (const auto& [campaign, by] : counts) {
@@ -102,7 +103,7 @@ absl::Status Pruner::PruneEvents(const ports::Prune& prune, ports::Pruned* prune
 
 absl::Status Pruner::PruneAnswers(const ports::Prune& prune, ports::Pruned* pruned) {
   if (prune.answers_before == absl::InfinitePast()) return absl::OkStatus();
-  for (Statement* remove : {&remove_requests_, &remove_chunks_}) {
+  for (Statement* remove : {&remove_requests_, &remove_chunks_, &remove_keys_}) {
     RETURN_IF_ERROR(remove->Run(prune.answers_before, prune.limit));
     pruned->answers += database_->changes();
     if (database_->changes() == prune.limit) pruned->more = true;

@@ -39,6 +39,7 @@ class Pruner {
                   " address FROM deliveries WHERE id > ?1 ORDER BY id LIMIT ?2"};
   Statement remove_variables_{
       database_, "DELETE FROM delivery_variables WHERE delivery = ?1 RETURNING segment"};
+  Statement remove_signals_{database_, "DELETE FROM delivery_signals WHERE delivery = ?1"};
   Statement remove_{database_, "DELETE FROM deliveries WHERE id = ?1"};
   Statement count_{database_,
                    "UPDATE campaign_counts SET pruned_accepted = pruned_accepted + ?2,"
@@ -57,6 +58,12 @@ class Pruner {
   Statement remove_requests_{database_,
                              "DELETE FROM requests WHERE id IN (SELECT id FROM requests"
                              " WHERE time_us < ?1 ORDER BY time_us, id LIMIT ?2)"};
+  // From the oldest on, up to the first younger.
+  Statement remove_keys_{
+      database_,
+      "WITH oldest AS MATERIALIZED (SELECT id, time_us FROM engagement_events ORDER BY id LIMIT ?2)"
+      " DELETE FROM engagement_events WHERE id IN (SELECT id FROM oldest)"
+      " AND id < coalesce((SELECT min(id) FROM oldest WHERE time_us >= ?1), 9223372036854775807)"};
   // Of each import the last chunk stays: it says how far the import came.
   Statement remove_chunks_{
       database_,

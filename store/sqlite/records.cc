@@ -32,11 +32,11 @@ const char* TableOf(RecordKind kind) {
 absl::Status Records::Load() {
   campaigns_.clear();
   campaign_keys_.clear();
-  Statement read(database_, "SELECT key, id, state FROM campaigns ORDER BY key");
+  Statement read(database_, "SELECT key, id, state, create_time_us FROM campaigns ORDER BY key");
   Rows rows = read.Query();
   while (rows.Next()) {
     RETURN_IF_ERROR(Remember({CampaignId(rows.Text(1)), CampaignKey(rows.Int(0)),
-                              rows.Enumerator(2, CampaignState::kCancelled)}));
+                              rows.Enumerator(2, CampaignState::kCancelled), rows.Time(3)}));
   }
   return rows.status();
 }
@@ -246,7 +246,7 @@ absl::Status Records::Save(Campaign* campaign) {
     Statement counts(database_, "INSERT INTO campaign_counts (campaign) VALUES (?1)");
     RETURN_IF_ERROR(counts.Run(campaign->key.value()));
   }
-  RETURN_IF_ERROR(Remember({campaign->id, campaign->key, campaign->state}));
+  RETURN_IF_ERROR(Remember({campaign->id, campaign->key, campaign->state, campaign->create_time}));
   return absl::OkStatus();
 }
 

@@ -22,6 +22,7 @@ struct CampaignInfo {
   CampaignId id;
   CampaignKey key;
   CampaignState state = CampaignState::kDraft;
+  absl::Time create_time = absl::InfinitePast();
 };
 
 class Records {

@@ -8,6 +8,7 @@
 #include "store/sqlite/backup.h"
 #include "store/sqlite/deliveries.h"
 #include "store/sqlite/delivery_reader.h"
+#include "store/sqlite/engagements.h"
 #include "store/sqlite/event_log.h"
 #include "store/sqlite/migrate.h"
 #include "store/sqlite/names.h"
@@ -53,6 +54,9 @@ struct SqliteStore::Rooms {
   absl::Status Apply(const ports::DeleteWebhook& remove, ports::WriteResult* result) {
     return webhooks.Apply(remove, result);
   }
+  absl::Status Apply(const ports::RecordEngagement& record, ports::WriteResult* result) {
+    return engagements.Apply(record, result);
+  }
   absl::Status Apply(const ports::Prune& prune, ports::WriteResult* result) {
     return pruner.Apply(prune, result);
   }
@@ -69,7 +73,9 @@ struct SqliteStore::Rooms {
   Records records{database.get(), &events};
   AddressIndex addresses;
   Segments segments{database.get()};
-  Deliveries deliveries{database.get(), &names, &tally, &records, &events, &addresses, &segments};
+  Engagements engagements{database.get(), &records, &addresses};
+  Deliveries deliveries{database.get(), &names,     &tally,       &records,
+                        &events,        &addresses, &engagements, &segments};
   DeliveryReader reader{database.get(), &names, &records, &addresses};
   Webhooks webhooks{database.get(), &events};
   Pruner pruner{database.get(), &addresses, &segments};
@@ -134,6 +140,7 @@ absl::Status SqliteStore::KeepReserve() {
 absl::Status SqliteStore::Load() {
   rooms_->tally.Clear();
   rooms_->deliveries.Forget();
+  rooms_->engagements.Forget();
   RETURN_IF_ERROR(rooms_->names.Load());
   RETURN_IF_ERROR(rooms_->events.Load());
   RETURN_IF_ERROR(rooms_->records.Load());
@@ -276,6 +283,18 @@ absl::StatusOr<Suppression> SqliteStore::GetSuppression(absl::string_view addres
 absl::StatusOr<std::vector<Webhook>> SqliteStore::ListWebhooks() {
   RETURN_IF_ERROR(lost_);
   return Noted(rooms_->webhooks.List());
+}
+
+absl::StatusOr<Engagement> SqliteStore::GetEngagement(absl::string_view address) {
+  RETURN_IF_ERROR(lost_);
+  ASSIGN_OR_RETURN(std::optional<Engagement> found, Noted(rooms_->engagements.Find(address)));
+  if (!found) return NoSuch("engagement of", address);
+  return *std::move(found);
+}
+
+absl::StatusOr<std::optional<EngagementSignals>> SqliteStore::GetSignals(DeliveryId id) {
+  RETURN_IF_ERROR(lost_);
+  return Noted(rooms_->engagements.SignalsOf(id));
 }
 
 absl::StatusOr<std::vector<PlanDay>> SqliteStore::ListPlanDays(const PlanId& plan) {

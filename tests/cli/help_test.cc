@@ -65,7 +65,7 @@ const Lines& Needs(const std::string& noun, const std::string& verb) {
       "campaign start spring"};
   const bool looks = verb == "forecast" || verb == "explain" || verb == "send" || verb == "watch";
   if ((looks && noun != "plan") || (noun == "plan" && verb == "forecast") || verb == "top" ||
-      noun == "lane" || noun == "delivery" || noun == "event") {
+      noun == "lane" || noun == "delivery" || noun == "event" || noun == "engagement") {
     return *kSending;
   }
   if (noun == "pool" || noun == "plan" || noun.empty()) return *kIps;
@@ -82,6 +82,8 @@ class Setting {
     for (int i = 3; i < 30; ++i) absl::StrAppend(&content, "r", i, "@gmail.com,0.9,R\n");
     WorkingFolder::Write("recipients.csv", content);
     WorkingFolder::Write("spring.eml", "From: Shop <news@shop.example>\nSubject: Hi\n\nHello\n");
+    WorkingFolder::Write("clicks.csv",
+                         "email,kind,time\nann@example.com,click,2025-12-31T12:00:00Z\n");
     WorkingFolder::Write("new-scores.csv", "email,score\nann@example.com,0.5\n");
     for (const std::string& command : commands) {
       EXPECT_EQ(RunProgram(world_.address(), "crescendo " + command).code, 0) << command;

@@ -8,6 +8,7 @@
 #include "crescendo/v1/campaign.grpc.pb.h"
 #include "crescendo/v1/delivery.grpc.pb.h"
 #include "crescendo/v1/egress_ip.grpc.pb.h"
+#include "crescendo/v1/engagement.grpc.pb.h"
 #include "crescendo/v1/event.grpc.pb.h"
 #include "crescendo/v1/lane.grpc.pb.h"
 #include "crescendo/v1/plan.grpc.pb.h"
@@ -137,6 +138,12 @@ TEST_F(JsonTest, OneMessageEqualsTheApis) {
   Compare<v1::SuppressionService::Stub, v1::GetSuppressionRequest, v1::Suppression>(
       "suppression get eve@example.com", &v1::SuppressionService::Stub::GetSuppression,
       Named<v1::GetSuppressionRequest>("suppressions/eve@example.com"), Itself<v1::Suppression>);
+  WorkingFolder::Write("opens.csv", "email,kind,time\nfull@gmail.com,open,2025-12-31T12:00:00Z\n");
+  EXPECT_EQ(Run("engagement import opens.csv -o json").out,
+            "{\"recorded\":1,\"repeated\":0,\"reranked\":0,\"rejected\":0}\n");
+  Compare<v1::EngagementService::Stub, v1::GetEngagementRequest, v1::Engagement>(
+      "engagement get full@gmail.com", &v1::EngagementService::Stub::GetEngagement,
+      Named<v1::GetEngagementRequest>("engagements/full@gmail.com"), Itself<v1::Engagement>);
 }
 
 template <typename Response, typename Items>

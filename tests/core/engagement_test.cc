@@ -1,4 +1,4 @@
-#include "scheduler/core/engagement.h"
+#include "scheduler/domain/engagement.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 
 #include "scheduler/base/random.h"
 
-namespace crescendo::core {
+namespace crescendo {
 namespace {
 
 const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
@@ -73,7 +73,8 @@ TEST(Engagement, TheOrderDoesNotDependOnWhenItIsComputed) {
   std::vector<EngagementSignals> people;
   for (int i = 0; i < 300; ++i) {
     EngagementSignals signals;
-    const auto ago = [&] { return kNow - kDay * random.Between(0, 400); };
+    // Some was reported after the campaign was made.
+    const auto ago = [&] { return kNow - kDay * random.Between(-60, 400); };
     if (random.Unit() < 0.5) signals.last_click_time = ago();
     if (random.Unit() < 0.7) signals.last_open_time = ago();
     if (random.Unit() < 0.9) signals.subscribe_time = ago();
@@ -107,7 +108,8 @@ TEST(Engagement, AnyInputGivesAScoreInItsRange) {
        {Case{"nothing", {}}, Case{"everything, all the time", everything},
         Case{"counts without a time", counts_only}, Case{"times without a count", Clicked(kDay, 0)},
         Case{"a negative count", Clicked(kDay, -5)}, Case{"long ago", distant},
-        Case{"in the future", Clicked(-30 * kDay)}}) {
+        Case{"after it", Clicked(-30 * kDay)}, Case{"centuries after it", Clicked(-99'999 * kDay)},
+        Case{"for ever after", Clicked(-absl::InfiniteDuration(), kMost)}}) {
     SCOPED_TRACE(c.name);
     const double score = EngagementScore(c.signals, kNow);
     EXPECT_TRUE(std::isfinite(score));
@@ -115,10 +117,51 @@ TEST(Engagement, AnyInputGivesAScoreInItsRange) {
     EXPECT_LT(score, 1);
   }
   EXPECT_EQ(EngagementScore(counts_only, kNow), 0) << "without a time nobody knows how old it is";
-  EXPECT_EQ(EngagementScore(Clicked(-30 * kDay), kNow),
-            EngagementScore(Clicked(absl::ZeroDuration()), kNow))
-      << "the future counts as now";
+  const auto sum = [](const EngagementSignals& signals) { return PartsOf(signals, kNow).clicks; };
+  EXPECT_NEAR(sum(Clicked(-30 * kDay)), 2 * sum(Clicked(absl::ZeroDuration())), 1e-9)
+      << "what happened later weighs more, by the same half-life";
   EXPECT_EQ(EngagementScore(Clicked(kDay, -5), kNow), EngagementScore(Clicked(kDay, 1), kNow));
+}
+
+TEST(Engagement, EventsAddUpInAnyOrder) {
+  const auto event = [](EngagementKind kind, int day) {
+    return EngagementEvent{"a@x.example", kind, kNow + kDay * day, 0};
+  };
+  const std::vector<EngagementEvent> events = {
+      event(EngagementKind::kClick, 3), event(EngagementKind::kOpen, 5),
+      event(EngagementKind::kClick, 1), event(EngagementKind::kMachineOpen, 9)};
+  for (size_t first = 0; first < events.size(); ++first) {
+    SCOPED_TRACE(first);
+    Engagement engagement;
+    for (size_t i = 0; i < events.size(); ++i) {
+      Add(events[(first + i) % events.size()], &engagement);
+    }
+    EXPECT_EQ(engagement.signals.last_click_time, kNow + 3 * kDay);
+    EXPECT_EQ(engagement.signals.click_count, 2);
+    EXPECT_EQ(engagement.signals.last_open_time, kNow + 5 * kDay);
+    EXPECT_EQ(engagement.signals.open_count, 1);
+    EXPECT_EQ(engagement.last_machine_open_time, kNow + 9 * kDay);
+    EXPECT_EQ(engagement.machine_open_count, 1);
+  }
+}
+
+// An import and the events tell of the same clicks: none counts twice, and none is lost.
+TEST(Engagement, AnImportIncludesWhatWasReportedBeforeIt) {
+  struct Case {
+    const char* name;
+    int64_t given, reported_before, reported_in_all, expected;
+  };
+  for (const Case& c :
+       {Case{"nothing was reported", 5, 0, 0, 5}, Case{"some of it was", 5, 3, 3, 5},
+        Case{"and more after it", 5, 3, 4, 6}, Case{"only what was reported", 0, 0, 2, 2},
+        Case{"the platform knows of less", 1, 3, 4, 4}}) {
+    SCOPED_TRACE(c.name);
+    const EngagementSignals before = Clicked(2 * kDay, c.reported_before);
+    const EngagementSignals all = Clicked(kDay, c.reported_in_all);
+    const EngagementSignals beyond = BeyondReported(Clicked(3 * kDay, c.given), before);
+    EXPECT_EQ(Together(beyond, all).click_count, c.expected);
+    EXPECT_EQ(Together(beyond, all).last_click_time, kNow - kDay);
+  }
 }
 
 TEST(Engagement, AClickAMonthAgoAndAFewOpensIsAboutTheMiddle) {
@@ -129,4 +172,4 @@ TEST(Engagement, AClickAMonthAgoAndAFewOpensIsAboutTheMiddle) {
 }
 
 }  // namespace
-}  // namespace crescendo::core
+}  // namespace crescendo

@@ -8,7 +8,7 @@ import harness
 
 RECIPIENTS = 1000
 CHECKS = ["file", "pages", "references", "names", "deliveries", "claims", "ledger", "events",
-          "variables", "counts", "addresses"]
+          "variables", "counts", "addresses", "signals"]
 
 
 class StoreTest(harness.RigTest):

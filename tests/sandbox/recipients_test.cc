@@ -11,7 +11,7 @@
 #include "cmd/crescendo-sandbox/csv.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "scheduler/core/engagement.h"
+#include "scheduler/domain/engagement.h"
 #include "tests/sandbox/support.h"
 
 namespace crescendo::sandbox {
@@ -58,7 +58,7 @@ TEST(Recipients, RangeFromVeryEngagedToNever) {
   int never = 0;
   for (const RecipientRow& row : rows) {
     const EngagementSignals& signals = row.signals;
-    scores.push_back(core::EngagementScore(signals, StartTime()));
+    scores.push_back(EngagementScore(signals, StartTime()));
     never += signals.last_open_time.has_value() ? 0 : 1;
     ASSERT_TRUE(signals.subscribe_time.has_value());
     EXPECT_LT(*signals.subscribe_time, StartTime());
@@ -75,8 +75,7 @@ TEST(Recipients, RangeFromVeryEngagedToNever) {
   EXPECT_LT(scores[500], 0.05);
   EXPECT_GT(scores[4500], 0.8);
   EXPECT_FALSE(std::is_sorted(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
-    return core::EngagementScore(a.signals, StartTime()) >
-           core::EngagementScore(b.signals, StartTime());
+    return EngagementScore(a.signals, StartTime()) > EngagementScore(b.signals, StartTime());
   })) << "the list must not come ranked";
 }
 

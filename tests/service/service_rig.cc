@@ -95,8 +95,8 @@ void ServiceTest::StartDaemon() {
             v1::PlanService::NewStub(channel_),        v1::CampaignService::NewStub(channel_),
             v1::LaneService::NewStub(channel_),        v1::ProviderService::NewStub(channel_),
             v1::DeliveryService::NewStub(channel_),    v1::EventService::NewStub(channel_),
-            v1::SuppressionService::NewStub(channel_), v1::StoreService::NewStub(channel_),
-            v1::WebhookService::NewStub(channel_)};
+            v1::SuppressionService::NewStub(channel_), v1::EngagementService::NewStub(channel_),
+            v1::StoreService::NewStub(channel_),       v1::WebhookService::NewStub(channel_)};
 }
 
 void ServiceTest::StopDaemon() {

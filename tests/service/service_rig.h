@@ -17,6 +17,7 @@
 #include "crescendo/v1/campaign.grpc.pb.h"
 #include "crescendo/v1/delivery.grpc.pb.h"
 #include "crescendo/v1/egress_ip.grpc.pb.h"
+#include "crescendo/v1/engagement.grpc.pb.h"
 #include "crescendo/v1/event.grpc.pb.h"
 #include "crescendo/v1/lane.grpc.pb.h"
 #include "crescendo/v1/plan.grpc.pb.h"
@@ -41,6 +42,7 @@ using Providers = v1::ProviderService::Stub;
 using Deliveries = v1::DeliveryService::Stub;
 using Events = v1::EventService::Stub;
 using Suppressions = v1::SuppressionService::Stub;
+using Engagements = v1::EngagementService::Stub;
 using Stores = v1::StoreService::Stub;
 using Webhooks = v1::WebhookService::Stub;
 
@@ -137,7 +139,7 @@ class ServiceTest : public testing::Test {
   std::tuple<std::unique_ptr<EgressIps>, std::unique_ptr<Pools>, std::unique_ptr<Plans>,
              std::unique_ptr<Campaigns>, std::unique_ptr<Lanes>, std::unique_ptr<Providers>,
              std::unique_ptr<Deliveries>, std::unique_ptr<Events>, std::unique_ptr<Suppressions>,
-             std::unique_ptr<Stores>, std::unique_ptr<Webhooks>>
+             std::unique_ptr<Engagements>, std::unique_ptr<Stores>, std::unique_ptr<Webhooks>>
       stubs_;
 };
 

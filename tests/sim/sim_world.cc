@@ -123,10 +123,22 @@ class SimComposer final : public ports::MessageComposer {
   }
 };
 
-// Knows which recipients were claimed and given back.
+EngagementSignals RandomSignals(base::Random& random, absl::Time now) {
+  EngagementSignals signals;
+  const auto ago = [&] { return now - absl::Hours(random.Between(1, 24 * 200)); };
+  if (random.Unit() < 0.3) signals.last_click_time = ago();
+  if (random.Unit() < 0.6) signals.last_open_time = ago();
+  if (random.Unit() < 0.9) signals.subscribe_time = ago();
+  signals.click_count = random.Between(0, 9);
+  signals.open_count = random.Between(0, 30);
+  return signals;
+}
+
+// Knows which recipients were claimed and given back, and who should have been claimed.
 class WatchedStore final : public store::MemoryStore {
  public:
-  explicit WatchedStore(std::set<DeliveryId>* released) : released_(released) {}
+  WatchedStore(std::set<DeliveryId>* released, RankWitness* ranks)
+      : released_(released), ranks_(ranks) {}
   absl::Status Commit(absl::Span<const ports::Write> writes,
                       std::vector<ports::WriteResult>* results) override {
     for (const ports::Write& write : writes) {
@@ -134,11 +146,14 @@ class WatchedStore final : public store::MemoryStore {
       if (release == nullptr) continue;
       released_->insert(release->deliveries.begin(), release->deliveries.end());
     }
-    return MemoryStore::Commit(writes, results);
+    const absl::Status status = MemoryStore::Commit(writes, results);
+    if (status.ok()) ranks_->Saw(writes, *results);
+    return status;
   }
 
  private:
   std::set<DeliveryId>* const released_;
+  RankWitness* const ranks_;
 };
 
 }  // namespace
@@ -148,7 +163,7 @@ World::World(const WorldOptions& options)
       clock_(absl::FromCivil(options.start_day, absl::UTCTimeZone()) - absl::Hours(1)),
       providers_(MakeProviders(options)),
       classifier_(MakeClassifier()),
-      store_(std::make_unique<WatchedStore>(&released_)),
+      store_(std::make_unique<WatchedStore>(&released_, &ranks_)),
       receivers_(
           std::make_unique<SimReceivers>(&clock_, options.seed * 7919, MakeBehaviours(options))),
       resolver_(std::make_unique<SimResolver>()),
@@ -246,6 +261,9 @@ void World::Launch(int number) {
           {absl::StrCat("u", i, "-", number, "@", providers[provider].id, ".test"),
            random.Unit(),
            {}});
+      if (!options_.signals) continue;
+      append.rows.back().signals = RandomSignals(random, clock_.Now().wall);
+      addresses_.push_back(append.rows.back().address);
     }
     const auto outcome =
         Await<ports::AppendOutcome>([&](auto done) { engine_->Import(append, std::move(done)); });
@@ -321,6 +339,19 @@ void World::Resume(const CampaignId& campaign) {
     engine_->Change(campaign, engine::CampaignVerb::kResume, 0, {}, std::move(done));
   });
   if (!resumed.ok()) Violated("resume", resumed.status().ToString());
+}
+
+void World::Engage(base::Random& random, int events) {
+  ports::RecordEngagement record;
+  record.now = clock_.Now().wall;
+  for (int i = 0; i < events; ++i) {
+    record.events.push_back(
+        {addresses_[random.Below(addresses_.size())], static_cast<EngagementKind>(random.Below(3)),
+         record.now - absl::Minutes(random.Between(0, 3000)), base::Random::Mix(++engaged_)});
+  }
+  const auto done = Await<ports::EngagementOutcome>(
+      [&](auto answer) { engine_->RecordEngagement(record, std::move(answer)); });
+  if (!done.ok()) Violated("engage", done.status().ToString());
 }
 
 void World::Suppress(const std::string& address, SuppressionReason reason) {
@@ -447,8 +478,8 @@ void World::OnSend(const std::string& source, const std::string& host,
   last_send_[source] = now;
   // L5: first attempts of a lane leave best first, within a campaign (pauses and holds of one let
   // another pass). One that an IP had claimed and gave back, because it was stopped, was not there
-  // to be taken when others left.
-  if (delivery->attempts == 0 && delivery->in_doubt_count == 0 &&
+  // to be taken when others left. Where events re-rank, RankWitness knows who was best.
+  if (engaged_ == 0 && delivery->attempts == 0 && delivery->in_doubt_count == 0 &&
       !released_.contains(delivery->id)) {
     const auto [score, is_new] =
         last_score_.try_emplace({IpOf(source), HostOf(host), delivery->campaign}, delivery->score);
@@ -461,6 +492,9 @@ void World::OnSend(const std::string& source, const std::string& host,
 }
 
 void World::CheckTurn() {
+  for (; ranked_ < ranks_.violations().size(); ++ranked_) {
+    Violated("L5", ranks_.violations()[ranked_]);
+  }
   // One that was lost stays lost: now and then is often enough.
   if (++turns_ % 50 != 0) return;
   // L3: everyone is in exactly one state.

@@ -14,6 +14,7 @@
 #include "scheduler/core/reply_classifier.h"
 #include "scheduler/engine/engine.h"
 #include "store/memory/memory_store.h"
+#include "tests/sim/rank_witness.h"
 #include "tests/sim/sim_receivers.h"
 #include "tests/support/sim_clock.h"
 
@@ -30,6 +31,7 @@ struct WorldOptions {
   std::function<void(PlanShape&)> shape;  // What else is special about the plans. May be empty.
   int campaigns = 2;
   int64_t recipients = 20'000;  // Over all campaigns.
+  bool signals = false;         // Scores follow from signals; else each has one.
   bool start_campaigns = true;  // Else Launch does, later.
   double faults = 1.0;          // Scales every share of trouble; 0: receivers accept everything.
   // Changes what a provider's receivers do, and what is known of it.
@@ -69,6 +71,10 @@ class World {
   void Pause(const CampaignId& campaign);
   void Resume(const CampaignId& campaign);
   void Suppress(const std::string& address, SuppressionReason reason = SuppressionReason::kManual);
+  // So many of those that were launched click, open, or have a machine open, one after the other.
+  // REQUIRES: `signals`.
+  void Engage(base::Random& random, int events);
+  const RankWitness& ranks() const { return ranks_; }
   // Of plan-`ip`. What the state forbids is no violation.
   absl::Status Edit(int ip, core::Effective effective, std::function<void(PlanShape&)> edit);
   absl::Status Act(int ip, const core::PlanAction& action);
@@ -103,6 +109,7 @@ class World {
   int HostOf(const std::string& host) const;
 
   const WorldOptions options_;
+  RankWitness ranks_;
   support::SimClock clock_;
   std::unique_ptr<ProviderCatalog> providers_;
   std::unique_ptr<core::ReplyClassifier> classifier_;
@@ -113,7 +120,8 @@ class World {
   std::unique_ptr<engine::Engine> engine_;
 
   std::vector<std::string> violations_;
-  std::vector<int> launched_;  // Campaigns.
+  std::vector<int> launched_;           // Campaigns.
+  std::vector<std::string> addresses_;  // Of those, with `signals`.
   int64_t imported_ = 0;
   bool jumped_ = false;
   uint64_t trace_ = 0;
@@ -128,6 +136,8 @@ class World {
   absl::flat_hash_map<std::pair<int, absl::CivilDay>, PlanDay> days_;  // By IP.
   std::vector<std::pair<std::string, absl::Time>> sends_;
   bool edited_ = false;
+  uint64_t engaged_ = 0;  // Events.
+  size_t ranked_ = 0;     // Violations of ranks_ that are told.
 };
 
 template <class T, class Ask>

@@ -136,6 +136,8 @@ TEST_F(CheckTest, FindsWhatDoesNotAgree) {
                 "delivery 1 is not in the index by address"},
            Case{"an address of nothing", "INSERT INTO delivery_addresses VALUES (7, 44)",
                 "addresses", "names delivery 44, which does not exist"},
+           Case{"signals of nobody", "UPDATE delivery_signals SET delivery = 44", "signals",
+                "signals are of delivery 44, which is missing"},
            Case{"the same recipient twice", "UPDATE deliveries SET address = 'a@x.example'",
                 "addresses", "deliveries 1 and 2 of campaign 1 have the same address"},
            Case{"a segment that is not there",

@@ -124,6 +124,16 @@ std::string Line(const Suppression& suppression) {
                       SuppressionReasonName(suppression.reason), " ", suppression.note, " ",
                       Text(suppression.create_time));
 }
+std::string Line(const EngagementSignals& signals) {
+  const auto text = [](const std::optional<absl::Time>& time) { return time ? Text(*time) : "-"; };
+  return absl::StrCat("signals ", text(signals.last_click_time), " ", signals.click_count, " ",
+                      text(signals.last_open_time), " ", signals.open_count, " ",
+                      text(signals.subscribe_time));
+}
+std::string Line(const Rescored& one) {
+  return absl::StrCat("rescored ", one.id.value(), " ", one.campaign.value(), " ",
+                      one.domain.value(), " ", one.old_score, " to ", one.score);
+}
 std::string Line(CampaignCounts counts) {
   std::string line = "counts";
   for (int state = 0; state < 9; ++state) {
@@ -139,13 +149,15 @@ struct DescribeValue {
                                     " suppressed ", outcome.suppressed, " updated ",
                                     outcome.updated, outcome.replayed ? " replayed" : "");
     for (const auto& queued : outcome.queued) absl::StrAppend(&line, "\n  ", Line(queued));
-    for (const Rescored& one : outcome.rescored) {
-      absl::StrAppend(&line, "\n  rescored ", one.id.value(), " ", one.campaign.value(), " ",
-                      one.domain.value(), " ", one.old_score, " to ", one.score);
-    }
+    for (const Rescored& one : outcome.rescored) absl::StrAppend(&line, "\n  ", Line(one));
     for (const auto& [key, name] : outcome.new_domains) {
       absl::StrAppend(&line, "\n  domain ", key.value(), " ", name);
     }
+    return line;
+  }
+  std::string operator()(const ports::EngagementOutcome& outcome) {
+    std::string line = absl::StrCat("recorded ", outcome.recorded, " repeated ", outcome.repeated);
+    for (const Rescored& one : outcome.rescored) absl::StrAppend(&line, "\n  ", Line(one));
     return line;
   }
   std::string operator()(const std::vector<ports::ClaimedDelivery>& claimed) {
@@ -262,6 +274,16 @@ std::string DescribeAll(ports::Store& store, int page) {
       absl::StrAppend(&out, "history ", deliveries[i].id.value(), "\n");
       Add(EventsOf(store, {.delivery = deliveries[i].id}, page), &out);
       Add(DeliveriesOf(store, {.address = deliveries[i].address}, page), &out);
+    }
+    for (const Delivery& delivery : deliveries) {
+      const auto signals = store.GetSignals(delivery.id).value();
+      if (signals) absl::StrAppend(&out, delivery.id.value(), " ", Line(*signals), "\n");
+      const auto engagement = store.GetEngagement(delivery.address);
+      if (!engagement.ok()) continue;
+      absl::StrAppend(
+          &out, delivery.address, " ", Line(engagement->signals), " ",
+          engagement->last_machine_open_time ? Text(*engagement->last_machine_open_time) : "-", " ",
+          engagement->machine_open_count, "\n");
     }
     for (int import = 1; import <= 3; ++import) {
       const ImportId id(absl::StrCat("import", import));

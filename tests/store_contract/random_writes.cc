@@ -159,10 +159,34 @@ ports::Write RandomWrites::Append(ports::Store& store) {
     append.rows.push_back(row);
   }
   if (OneIn(25)) append.rows.push_back({"nobody", 0.5, {}});
+  for (ports::AppendRecipients::Row& row : append.rows) {
+    if (OneIn(2)) row.signals = Signals();
+  }
   append.update_scores = OneIn(3);
   append.now = Time();
   deliveries_ += static_cast<int64_t>(append.rows.size()) / 2;
   return append;
+}
+
+EngagementSignals RandomWrites::Signals() {
+  EngagementSignals signals;
+  if (OneIn(2)) signals.last_click_time = Time();
+  if (OneIn(2)) signals.last_open_time = Time();
+  if (OneIn(2)) signals.subscribe_time = Time();
+  signals.click_count = Below(4);
+  signals.open_count = Below(4);
+  return signals;
+}
+
+ports::Write RandomWrites::Engage() {
+  ports::RecordEngagement record;
+  for (int64_t n = Below(9); n > 0; --n) {
+    record.events.push_back({Address(), static_cast<EngagementKind>(Below(3)), Time(),
+                             static_cast<uint64_t>(Below(300)) << 55});
+  }
+  if (OneIn(25)) record.events.push_back({"nobody", EngagementKind::kOpen, Time(), 1});
+  record.now = Time();
+  return record;
 }
 
 ports::Write RandomWrites::SettleOne(ports::Store& store) {
@@ -242,13 +266,17 @@ ports::Write RandomWrites::PutOrDeleteWebhook() {
 }
 
 ports::Write RandomWrites::One(ports::Store& store) {
-  switch (Below(23)) {
-    case 22:
+  switch (Below(26)) {
+    case 25:
       return CancelSome(store);
-    case 21:
+    case 23:
+    case 24:
       return PutOrDeleteWebhook();
     case 20:
       return PruneSome();
+    case 21:
+    case 22:
+      return Engage();
     case 0:
     case 1:
     case 2:
@@ -328,6 +356,7 @@ std::vector<ports::Write> RandomWrites::Beginning() {
     ports::Put<Campaign> put;
     put.record.id = CampaignId(id);
     put.record.pool = pool.record.id;
+    put.record.create_time = Time();
     group.push_back(put);
   }
   return group;

@@ -40,6 +40,8 @@ class RandomWrites {
   ports::Write One(ports::Store& store);
   ports::Write PutRecord(const ports::Directory& directory);
   ports::Write Append(ports::Store& store);
+  EngagementSignals Signals();
+  ports::Write Engage();
   ports::Write SettleOne(ports::Store& store);
   ports::Write ReleaseSome(ports::Store& store);
   ports::Write PutOrDeleteWebhook();

@@ -45,7 +45,7 @@ ROOMS = {
     "cmd/crescendo": BASE + API + ["crescendo/config/v1/cli.pb.h", "scheduler/service/json.h",
                                  "store/sqlite/check.h", "store/sqlite/restore.h"],
     # A witness: it shares the score's formula with the sender, and none of its books.
-    "cmd/crescendo-sandbox": DOMAIN + CONFIG + ["crescendo/sandbox/v1", "scheduler/core/engagement.h"],
+    "cmd/crescendo-sandbox": DOMAIN + CONFIG + ["crescendo/sandbox/v1"],
     # Wires: knows every concrete type. Nobody includes it.
     "cmd/crescendod": ENGINE + CONFIG + SMTP + [
         "scheduler/providers", "scheduler/service", "scheduler/webhooks", "smtp_client/delivery", "smtp_client/dkim",
