@@ -1,4 +1,6 @@
 // crescendo campaign: what is sent, to whom, and how it fares.
+#include <algorithm>
+#include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -25,6 +27,7 @@ struct CampaignOptions {
       feedback_sender_id, etag, reason, request_id;
   std::vector<std::string> headers;
   std::optional<absl::Duration> lifetime;
+  int64_t weight = -1, sunset_days = -1;  // -1: not given.
   bool dry_run = false;
   ImportOptions import;
 };
@@ -57,6 +60,8 @@ absl::Status Show(Context& context, const v1::Campaign& campaign) {
                          ? shown.from_address()
                          : absl::StrCat(shown.from_name(), " <", shown.from_address(), ">"));
     card.Add("SUBJECT", shown.subject());
+    if (shown.weight() > 0) card.Add("WEIGHT", CountText(shown.weight()));
+    if (shown.sunset_days() > 0) card.Add("SUNSET", absl::StrCat(shown.sunset_days(), " days"));
     const v1::Campaign::Counts& counts = shown.counts();
     card.Add("RECIPIENTS", CountText(counts.total()));
     card.Add("WAITING",
@@ -133,6 +138,15 @@ absl::Status Fill(const CampaignOptions& options, v1::Campaign* campaign,
   if (options.lifetime.has_value()) {
     *campaign->mutable_lifetime() = ToProto(*options.lifetime);
     mask->add_paths("lifetime");
+  }
+  if (options.weight >= 0) {
+    campaign->set_weight(static_cast<int32_t>(std::min<int64_t>(options.weight, INT32_MAX)));
+    mask->add_paths("weight");
+  }
+  if (options.sunset_days >= 0) {
+    campaign->set_sunset_days(
+        static_cast<int32_t>(std::min<int64_t>(options.sunset_days, INT32_MAX)));
+    mask->add_paths("sunset_days");
   }
   return absl::OkStatus();
 }
@@ -253,6 +267,10 @@ Command WithContent(Command command, CampaignOptions* o, bool required) {
       .Option("--return-path", "ADDRESS", &o->return_path,
               "Envelope sender; default: the From address")
       .Option("--lifetime", "DURATION", &o->lifetime, "How long retries go on; default 72h")
+      .Option("--weight", "N", &o->weight, 0,
+              "Its share where campaigns compete; default 0: by rank, among those without one")
+      .Option("--sunset-days", "N", &o->sunset_days, 0,
+              "Do not mail who was last engaged longer ago; default 0: everybody")
       .Flag("--dry-run", &o->dry_run, "Check only; store nothing");
   return command;
 }
@@ -305,7 +323,8 @@ void AddCampaignCommands(CommandTree& tree) {
   tree.Verb("campaign", "list", "List the campaigns")
       .Example("crescendo campaign list")
       .Run([](Context& context) { return List(context); });
-  WithContent(tree.Verb("campaign", "update", "Change a campaign that is a draft"), o,
+  WithContent(tree.Verb("campaign", "update", "Change a campaign; most of it while it is a draft"),
+              o,
               /*required=*/false)
       .Argument("NAME", &o->name, "spring or campaigns/spring")
       .Option("--etag", "ETAG", &o->etag, "Refuse if it has changed since this was read")

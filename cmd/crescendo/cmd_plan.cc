@@ -11,6 +11,7 @@
 #include "cmd/crescendo/lane_view.h"
 #include "cmd/crescendo/list.h"
 #include "cmd/crescendo/names.h"
+#include "cmd/crescendo/plan_flow.h"
 #include "cmd/crescendo/printable.h"
 #include "cmd/crescendo/retry.h"
 #include "cmd/crescendo/time_text.h"
@@ -23,8 +24,8 @@ namespace {
 using Stub = v1::PlanService::Stub;
 
 struct PlanOptions {
-  std::string name, ip, time_zone, window, start_date, advance, etag, reason, request_id;
-  std::vector<std::string> stages, caps;
+  std::string name, ip, time_zone, window, hours, start_date, advance, etag, reason, request_id;
+  std::vector<std::string> stages, caps, floors, days_off;
   int64_t target = 0;
   std::optional<absl::Duration> interval;
   bool dry_run = false;
@@ -96,6 +97,14 @@ absl::Status Fill(const PlanOptions& options, v1::Plan* plan, google::protobuf::
                                                          : v1::Plan::DELIVERED);
     mask->add_paths("advance_rule");
   }
+  for (const std::string& text : options.floors) RETURN_IF_ERROR(AddFloor(text, plan));
+  if (!options.floors.empty()) mask->add_paths("engagement_floors");
+  if (!options.hours.empty()) {
+    RETURN_IF_ERROR(SetHours(options.hours, plan));
+    mask->add_paths("hourly_weights");
+  }
+  for (const std::string& text : options.days_off) RETURN_IF_ERROR(AddDayOff(text, plan));
+  if (!options.days_off.empty()) mask->add_paths("days_off");
   return absl::OkStatus();
 }
 
@@ -127,6 +136,9 @@ absl::Status Show(Context& context, const v1::Plan& plan) {
                                                               CountText(cap.daily_cap()));
                                             }));
     card.Add("WINDOW", absl::StrCat(Window(shown), " ", shown.time_zone()));
+    card.Add("HOURS", HoursText(shown));
+    card.Add("DAYS OFF", DaysOffText(shown));
+    card.Add("ENGAGED IN", FloorsText(shown));
     card.Add("START", shown.start_date());
     card.Add("ADVANCE", v1::Plan::AdvanceRule_Name(shown.advance_rule()));
     card.Add("ETAG", shown.etag());
@@ -316,6 +328,13 @@ Command WithShape(Command command, PlanOptions* o) {
       .Option("--time-zone", "ZONE", &o->time_zone,
               "Of the plan days, e.g. Europe/Berlin; default UTC")
       .Option("--window", "FROM-TO", &o->window, "When mail may leave, e.g. 08:00-20:00")
+      .Option("--hours", "HOURS", &o->hours,
+              "Weights of hours, 9-12:2,12-20:1; no mail in the others; all: every hour alike")
+      .Option(
+          "--day-off", "DAY", &o->days_off,
+          "No mail on this day of the week, and no plan day; can be repeated; none: no such day")
+      .Option("--floor", "DAYS", &o->floors,
+              "30@14: only who was engaged in the last 30 days, through day 14; can be repeated")
       .Option("--start-date", "DATE", &o->start_date, "No mail before, YYYY-MM-DD; default today")
       .Choice("--advance", "RULE", {"delivered", "calendar"}, &o->advance,
               "delivered: a day counts when 90 % of its cap was accepted")
@@ -340,6 +359,10 @@ void AddPlanCommands(CommandTree& tree) {
       .Example(
           "crescendo plan create warm-b --ip mta1-b --stage 2:200 --stage 3:500 --provider-cap "
           "gmail=300")
+      .Example(
+          "crescendo plan create warm-c --ip mta1-c --target 50000 --hours 9-12:2,12-20:1 "
+          "--day-off "
+          "sunday --floor 30@14 --floor 60@28 --floor 90")
       .Run([options](Context& context) { return Create(*options, context); });
   tree.Verb("plan", "get", "Show one plan")
       .Argument("NAME", &o->name, "warm-a or plans/warm-a")

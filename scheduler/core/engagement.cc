@@ -27,6 +27,12 @@ double Opens(int64_t count) { return 2.0 - 1.0 / static_cast<double>(std::max<in
 
 }  // namespace
 
+absl::Time LastEngaged(const EngagementSignals& signals) {
+  return std::max({signals.last_click_time.value_or(absl::InfinitePast()),
+                   signals.last_open_time.value_or(absl::InfinitePast()),
+                   signals.subscribe_time.value_or(absl::InfinitePast())});
+}
+
 double EngagementScore(const EngagementSignals& signals, absl::Time as_of) {
   const double clicks =
       kClickWeight * Clicks(signals.click_count) * Decay(signals.last_click_time, as_of);

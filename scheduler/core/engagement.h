@@ -14,6 +14,9 @@
 
 namespace crescendo::core {
 
+// The latest of their times, a sign-up among them: it asks for mail. InfinitePast: none is known.
+absl::Time LastEngaged(const EngagementSignals& signals);
+
 double EngagementScore(const EngagementSignals& signals, absl::Time as_of);
 
 }  // namespace crescendo::core

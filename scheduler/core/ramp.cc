@@ -56,7 +56,7 @@ PlanDay CloseDay(const Plan& plan, const PlanDay& open, const DayFacts& facts) {
 
 std::optional<PlanDay> OpenDay(const Plan& plan, const std::optional<PlanDay>& last,
                                absl::CivilDay today) {
-  if (today < plan.start_date) return std::nullopt;
+  if (today < plan.start_date || !plan.shape.SendsOn(today)) return std::nullopt;
   PlanDay day;
   day.plan = plan.id;
   day.egress_ip = plan.egress_ip;

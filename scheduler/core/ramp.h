@@ -29,7 +29,7 @@ struct DayFacts {
 PlanDay CloseDay(const Plan& plan, const PlanDay& open, const DayFacts& facts);
 
 // The plan day `today`, following `last` (which is closed, and earlier). None: the plan is done, or
-// `today` is before the start date or not after `last`.
+// `today` is before the start date, a day off, or not after `last`.
 std::optional<PlanDay> OpenDay(const Plan& plan, const std::optional<PlanDay>& last,
                                absl::CivilDay today);
 

@@ -91,13 +91,11 @@ void Shard::Impl::CloseOpenDay(IpState& ip, const Plan& plan) {
 void Shard::Impl::SetWindow(IpState& ip, const Plan& plan) {
   const absl::CivilDay day = ip.day->day;
   ip.day_end = base::EndOf(day, ip.zone);
-  const auto at = [&](absl::Duration time_of_day) {
-    if (time_of_day >= absl::Hours(24)) return ip.day_end;
-    return absl::FromCivil(absl::CivilSecond(day) + absl::ToInt64Seconds(time_of_day), ip.zone);
-  };
-  ip.window_start = at(plan.window.start);
-  ip.window_end = std::max(at(plan.window.end), ip.window_start + absl::Minutes(1));
-  ip.pacer.Open(now_.wall, ip.window_start, ip.window_end, ip.day->cap,
+  ip.floor = FloorOn(plan.engagement_floors, plan.start_date, day);
+  DayShape shape(plan.window, plan.shape, day, ip.zone);
+  ip.window_start = shape.start();
+  ip.window_end = shape.end();
+  ip.pacer.Open(now_.wall, std::move(shape), ip.day->cap,
                 std::max<int64_t>(ip.day->cap - Used(ip), 0), options_.pacing, random_);
 }
 
@@ -143,15 +141,11 @@ std::optional<int64_t> Shard::Impl::ProviderCapOf(const IpState& ip, ProviderInd
   return cap;
 }
 
-int64_t Shard::Impl::DemandOf(const IpState& ip, const LaneBook& lane) const {
-  int64_t demand = lane.pinned.size();
-  if (ip.pool >= 0) {
-    const auto& queues = pools_[ip.pool].queues;
-    if (lane.provider < static_cast<int>(queues.size()) && queues[lane.provider] != nullptr) {
-      demand += queues[lane.provider]->size();
-    }
-  }
-  return demand;
+bool Shard::Impl::StoppedToday(const IpState& ip, const LaneBook& lane) const {
+  if (lane.paused) return true;
+  const absl::Time end = Warming(ip) ? ip.window_end : base::EndOf(DayOf(ip), ip.zone);
+  const Wait stop = lane.throttle.Blocking(now_.wall);
+  return stop.reason != Reason::kNone && stop.until >= end;
 }
 
 std::vector<int64_t> Shard::Impl::SharesOf(const IpState& ip) const {
@@ -166,12 +160,26 @@ std::vector<int64_t> Shard::Impl::SharesOf(const IpState& ip) const {
   double left = static_cast<double>(ip.day->cap);
   for (size_t i = 0; i < ip.lanes.size(); ++i) {
     if (ip.lanes[i] == nullptr) continue;
-    const int64_t demand = DemandOf(ip, *ip.lanes[i]) + Used(*ip.lanes[i], ip.day->day);
-    if (demand > 0) {
-      open.push_back({i, static_cast<double>(demand), ProviderCapOf(ip, static_cast<int>(i))});
+    const int64_t used = Used(*ip.lanes[i], ip.day->day);
+    const int64_t left_over = DemandOf(ip, *ip.lanes[i]);
+    const int64_t demand = left_over + used;
+    if (StoppedToday(ip, *ip.lanes[i])) {
+      shares[i] = used;
+      left -= static_cast<double>(used);
+    } else if (demand > 0) {
+      // The list's mix is as it was before others took from it; but no share is for nobody.
+      const auto provider = static_cast<ProviderIndex>(i);
+      const int64_t taken = TakenByOthers(ip.pool, provider);
+      std::optional<int64_t> cap = ProviderCapOf(ip, provider);
+      if (taken > 0) {
+        const int64_t most = used + std::max<int64_t>(left_over, 1);
+        cap = std::min(cap.value_or(most), most);
+      }
+      open.push_back({i, static_cast<double>(demand + taken), cap});
     }
   }
-  // In proportion to the mix of the list; what a provider's own cap cuts off goes to the others.
+  // In proportion to the mix of the list; what a provider's own cap cuts off, or a lane that is
+  // stopped leaves, goes to the others.
   for (bool again = true; again && !open.empty();) {
     again = false;
     double demand = 0;

@@ -55,6 +55,7 @@ void Shard::Impl::Release() {
       WakeAt(queue->NextRipe());
     }
   }
+  KeepForWarming();
   for (IpState& ip : ips_) ReleaseIp(ip);
   FlushClaims();
 }
@@ -162,12 +163,16 @@ Wait Shard::Impl::IpStopping(const IpState& ip) const {
     if (loading_.has_value()) return LoadBlocking();
     if (!ip.day.has_value() || ip.day->decision != DayDecision::kOpen) {
       const absl::CivilDay first = ip.day.has_value() ? ip.day->day + 1 : plan->start_date;
-      return {Reason::kBeforeStartDate, base::StartOf(std::max(first, plan->start_date), ip.zone),
-              ""};
+      const absl::CivilDay next = std::max(first, plan->start_date);
+      const absl::CivilDay sends = SendingDayFrom(plan->shape, next);
+      return {sends == next ? Reason::kBeforeStartDate : Reason::kOutsideWindow,
+              base::StartOf(sends, ip.zone), sends == next ? "" : "a day off of the plan"};
     }
     if (now_.wall < ip.window_start) return {Reason::kOutsideWindow, ip.window_start, ""};
     if (now_.wall >= ip.window_end)
       return {Reason::kOutsideWindow, ip.day_end, "today's window is over"};
+    if (const absl::Time open = ip.pacer.shape().OpenFrom(now_.wall); open > now_.wall)
+      return {Reason::kOutsideWindow, open, "an hour without mail"};
   }
   return {};
 }
@@ -213,17 +218,19 @@ Wait Shard::Impl::LaneBlocking(const IpState& ip, const LaneBook& lane, int64_t 
 
 Wait Shard::Impl::QueueBlocking(const IpState& ip, const LaneBook& lane,
                                 std::optional<Pick>* pick) const {
-  const RecipientQueue* shared = nullptr;
-  const auto& queues = pools_[ip.pool].queues;
-  if (lane.provider < static_cast<int>(queues.size())) shared = queues[lane.provider].get();
-  const int64_t ready = lane.pinned.ready() + (shared == nullptr ? 0 : shared->ready());
+  const Sources sources = SourcesOf(ip, lane.provider);
+  int64_t ready = lane.pinned.ready();
+  absl::Time ripe = lane.pinned.NextRipe();
+  for (const Source& source : sources) {
+    ready += source.queue->ready();
+    ripe = std::min(ripe, source.queue->NextRipe());
+  }
   if (ready == 0) {
-    const absl::Time ripe = std::min(
-        lane.pinned.NextRipe(), shared == nullptr ? absl::InfiniteFuture() : shared->NextRipe());
     if (ripe != absl::InfiniteFuture()) return {Reason::kRetryTime, ripe, ""};
     return {Reason::kNoRecipients, absl::InfiniteFuture(), ""};
   }
-  std::optional<Pick> best = BestFor(ip, lane);
+  Prepare(sources, lane.provider);
+  std::optional<Pick> best = BestFor(ip, lane, sources);
   if (best.has_value()) {
     if (pick != nullptr) *pick = best;
     return {};
@@ -231,24 +238,51 @@ Wait Shard::Impl::QueueBlocking(const IpState& ip, const LaneBook& lane,
   // Recipients are there, and none may go: say what the first campaign with any waits for.
   Wait wait{Reason::kCampaignPaused, absl::InfiniteFuture(), ""};
   for (const auto& [key, campaign] : campaigns_) {
-    const int64_t own = lane.pinned.ready(key) + (shared == nullptr ? 0 : shared->ready(key));
+    int64_t own = lane.pinned.ready(key);
+    for (const Source& source : sources) own += source.queue->ready(key);
     if (own == 0) continue;
     const Wait one = CampaignBlocking(campaign, lane.provider);
-    if (one.reason == Reason::kNone) {
-      // The campaign may send: it is the receiving hosts that are down.
-      absl::Time until = absl::InfiniteFuture();
-      for (SiteIndex site = 0; site < static_cast<int>(sites_.size()); ++site) {
-        if (sites_[site].provider == lane.provider) SiteUsable(ip, site, &until);
-      }
-      if (until != absl::InfiniteFuture()) return {Reason::kHostBackoff, until, ""};
-      // They may have one when they are asked for again.
-      return {Reason::kHostBackoff, now_.wall + options_.mx_refresh,
-              absl::StrCat("no host there has an ", IsIpv6(ip.ip.address) ? "IPv6" : "IPv4",
-                           " address, which is all that ", ip.ip.address, " can reach")};
-    }
+    if (one.reason == Reason::kNone) return ReachBlocking(ip, lane, sources, key);
     if (wait.reason == Reason::kCampaignPaused || one.until < wait.until) wait = one;
   }
   return wait;
+}
+
+Wait Shard::Impl::ReachBlocking(const IpState& ip, const LaneBook& lane, const Sources& sources,
+                                CampaignKey key) const {
+  int64_t too_old = 0, reserved = 0, rest = lane.pinned.ready(key);
+  absl::Time reserved_until = absl::InfiniteFuture();
+  for (const Source& source : sources) {
+    const Reach engaged{source.reach.engaged_within, false};
+    const int64_t within = source.queue->ready(key, engaged);
+    too_old += source.queue->ready(key) - within;
+    const int64_t beyond = source.queue->ready(key, source.reach);
+    reserved += within - beyond;
+    rest += beyond;
+    if (within > beyond) reserved_until = pools_[source.pool].kept[lane.provider].until;
+  }
+  if (rest == 0 && reserved > 0) return {Reason::kReservedForWarming, reserved_until, ""};
+  if (ip.floor != nullptr && Warming(ip) && too_old > 0) {
+    // Some in reach may have grown too old just now; the next look goes on from there.
+    if (rest > 0) return {Reason::kNotEngagedEnough, now_.wall + absl::Milliseconds(1), ""};
+    const Plan& plan = *PlanOf(ip);
+    return {Reason::kNotEngagedEnough,
+            ip.floor->through_day == 0
+                ? absl::InfiniteFuture()
+                : base::StartOf(plan.start_date + ip.floor->through_day, ip.zone),
+            absl::StrCat(too_old, " were not engaged in the last ", ip.floor->within_days,
+                         " days, as far as is known")};
+  }
+  // It is the receiving hosts that are down.
+  absl::Time until = absl::InfiniteFuture();
+  for (SiteIndex site = 0; site < static_cast<int>(sites_.size()); ++site) {
+    if (sites_[site].provider == lane.provider) SiteUsable(ip, site, &until);
+  }
+  if (until != absl::InfiniteFuture()) return {Reason::kHostBackoff, until, ""};
+  // They may have one when they are asked for again.
+  return {Reason::kHostBackoff, now_.wall + options_.mx_refresh,
+          absl::StrCat("no host there has an ", IsIpv6(ip.ip.address) ? "IPv6" : "IPv4",
+                       " address, which is all that ", ip.ip.address, " can reach")};
 }
 
 Wait Shard::Impl::CampaignBlocking(const CampaignStatus& campaign, ProviderIndex provider) const {
@@ -297,7 +331,7 @@ bool Shard::Impl::SiteForbidden(int pool, SiteIndex site) const {
     forbidden = forbidden || hosts_[state.hosts[i]].forbidden;
     if (hosts_[state.hosts[i]].forbidden) continue;
     const bool reachable = std::any_of(ips_.begin(), ips_.end(), [&](const IpState& ip) {
-      return ip.pool == pool && IsIpv6(ip.ip.address) == IsIpv6(state.mx.hosts[i].address);
+      return Serves(ip, pool) && IsIpv6(ip.ip.address) == IsIpv6(state.mx.hosts[i].address);
     });
     if (reachable) return false;
   }
@@ -310,7 +344,7 @@ absl::Time Shard::Impl::SiteDownSince(int pool, SiteIndex site) const {
   for (size_t i = 0; i < state.hosts.size(); ++i) {
     const HostState& host = hosts_[state.hosts[i]];
     const bool reachable = std::any_of(ips_.begin(), ips_.end(), [&](const IpState& ip) {
-      return ip.pool == pool && IsIpv6(ip.ip.address) == IsIpv6(state.mx.hosts[i].address);
+      return Serves(ip, pool) && IsIpv6(ip.ip.address) == IsIpv6(state.mx.hosts[i].address);
     });
     if (reachable && !host.forbidden) since = std::max(since, host.down_since);
   }
@@ -322,9 +356,10 @@ bool Shard::Impl::Divert(const IpState& ip, const LaneBook& lane, const Pick& pi
   const DomainState& domain = domains_[static_cast<size_t>(key.value())];
   const bool takes_none = domain.mx == DomainState::Mx::kNoMail;
   const bool usable = SiteUsable(ip, pick.site, nullptr);
-  const bool forbidden = !usable && SiteForbidden(ip.pool, pick.site);
+  const bool forbidden = !usable && SiteForbidden(CampaignOf(pick.ranked.campaign).pool, pick.site);
+  const bool unwanted = SunHasSet(pick.ranked.campaign, pick.ranked.candidate);
   const bool moved = sites_[pick.site].provider != lane.provider;
-  if (!takes_none && usable && !moved) return false;
+  if (!takes_none && usable && !moved && !unwanted) return false;
   const RecipientQueue::Ranked ranked = pick.ranked;
   pick.queue->Remove(ranked);
   if (takes_none) {
@@ -334,6 +369,11 @@ bool Shard::Impl::Divert(const IpState& ip, const LaneBook& lane, const Pick& pi
         *std::find_if(sites_[pick.site].hosts.begin(), sites_[pick.site].hosts.end(),
                       [&](HostIndex index) { return hosts_[index].forbidden; });
     Bounce(domain, ranked.campaign, ranked.candidate.id, hosts_[host].fault);
+  } else if (unwanted) {
+    Expire(ranked.campaign, ranked.candidate.id,
+           absl::StrCat("not mailed: last engaged ", TodayUtc() - ranked.candidate.engaged_day,
+                        " days ago, and the campaign's sunset is after ",
+                        CampaignOf(ranked.campaign).campaign.sunset_days));
   } else if (!moved) {
     const SiteState& site = sites_[pick.site];
     const std::string& fault = hosts_[site.hosts.front()].fault;
@@ -347,34 +387,47 @@ bool Shard::Impl::Divert(const IpState& ip, const LaneBook& lane, const Pick& pi
   return true;
 }
 
-std::optional<Shard::Impl::Pick> Shard::Impl::BestFor(const IpState& ip,
-                                                      const LaneBook& lane) const {
+std::optional<Shard::Impl::Pick> Shard::Impl::BestFor(const IpState& ip, const LaneBook& lane,
+                                                      const Sources& sources) const {
   const auto open = [&](CampaignKey key) {
     return CampaignBlocking(campaigns_.at(key), lane.provider).reason == Reason::kNone;
   };
+  if (!weighted_) return BestOf(ip, lane, sources, open);
+  for (const Contender& turn : ContendersOf(ip, lane, sources)) {
+    std::optional<Pick> best = BestOf(
+        ip, lane, sources, [&](CampaignKey key) { return GroupOf(key) == turn.key && open(key); });
+    if (!best.has_value()) continue;
+    best->turn = turn;
+    return best;
+  }
+  return std::nullopt;
+}
+
+std::optional<Shard::Impl::Pick> Shard::Impl::BestOf(
+    const IpState& ip, const LaneBook& lane, const Sources& sources,
+    absl::FunctionRef<bool(CampaignKey)> open) const {
   std::optional<Pick> best;
-  const auto look = [&](RecipientQueue& queue) {
+  const auto look = [&](RecipientQueue& queue, const Reach& reach) {
     int looked = 0;
-    queue.VisitBest(open, [&](const RecipientQueue::Ranked& ranked) {
+    const auto visit = [&](const RecipientQueue::Ranked& ranked) {
       if (best.has_value() && !(ranked.candidate < best->ranked.candidate)) return false;
       const DomainState& domain = domains_[static_cast<size_t>(ranked.candidate.domain.value())];
       if (domain.refresh_at <= now_.wall) stale_.push_back(ranked.candidate.domain);
       const SiteIndex site = domain.site;
+      const int pool = CampaignOf(ranked.campaign).pool;
       if (site >= 0 &&
-          (SiteUsable(ip, site, nullptr) || SiteForbidden(ip.pool, site) ||
-           domain.mx == DomainState::Mx::kNoMail ||
-           Overdue(ranked.campaign, ranked.candidate.id, SiteDownSince(ip.pool, site)))) {
-        best = Pick{&queue, ranked, site};
+          (SiteUsable(ip, site, nullptr) || SiteForbidden(pool, site) ||
+           domain.mx == DomainState::Mx::kNoMail || SunHasSet(ranked.campaign, ranked.candidate) ||
+           Overdue(ranked.campaign, ranked.candidate.id, SiteDownSince(pool, site)))) {
+        best = Pick{&queue, ranked, site, {}};
         return false;
       }
       return ++looked < kLookAhead;
-    });
+    };
+    queue.VisitBest(open, visit, reach);
   };
-  const auto& queues = pools_[ip.pool].queues;
-  if (lane.provider < static_cast<int>(queues.size()) && queues[lane.provider] != nullptr) {
-    look(*queues[lane.provider]);
-  }
-  look(const_cast<LaneBook&>(lane).pinned);
+  for (const Source& source : sources) look(*source.queue, source.reach);
+  look(const_cast<LaneBook&>(lane).pinned, Reach{});
   return best;
 }
 
@@ -417,6 +470,12 @@ void Shard::Impl::TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick) {
   providers_[lane.provider].bucket.Take(now_.steady);
   lane.throttle.OnAttempt();
   lane.meter.Count(now_.steady);
+  CountTaken(ip, lane, pick.ranked.campaign);
+  if (weighted_) {
+    auto& turns = pools_[ip.pool].turns;
+    if (turns.size() <= static_cast<size_t>(lane.provider)) turns.resize(lane.provider + 1);
+    turns[lane.provider].Took(pick.turn);
+  }
   const CampaignStatus& campaign = CampaignOf(pick.ranked.campaign);
   if (const auto domain = sending_domains_.find(campaign.sending_domain);
       domain != sending_domains_.end()) {
@@ -488,8 +547,9 @@ void Shard::Impl::Revoke(LaneBook& lane, bool all) {
   std::vector<Flight> back;
   std::deque<Flight> keep;
   for (Flight& flight : lane.ready) {
-    const CampaignState state = CampaignOf(flight.ranked.campaign).campaign.state;
-    if (all || state != CampaignState::kSending) {
+    const CampaignStatus& campaign = CampaignOf(flight.ranked.campaign);
+    if (all || campaign.campaign.state != CampaignState::kSending ||
+        !Serves(ips_[lane.ip], campaign.pool)) {
       back.push_back(std::move(flight));
     } else {
       keep.push_back(std::move(flight));

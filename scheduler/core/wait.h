@@ -31,12 +31,15 @@ enum class Reason {
   kSendingDomainHeld,  // Our From domain is refused or limited there.
   kCampaignHeld,       // The campaign's content is refused there.
   kCampaignPaused,
-  kNoRoute,           // The domains' MX hosts are not known now.
-  kStoreUnavailable,  // Disk full: nothing new is claimed.
-  kDraining,          // The daemon is shutting down.
-  kInFlight,          // All that may leave has left; replies are awaited.
-  kNotInPool,         // The IP is in no pool.
-  kLoading,           // The queue is being read after a start.
+  kNoRoute,             // The domains' MX hosts are not known now.
+  kStoreUnavailable,    // Disk full: nothing new is claimed.
+  kDraining,            // The daemon is shutting down.
+  kInFlight,            // All that may leave has left; replies are awaited.
+  kNotInPool,           // The IP is in no pool.
+  kLoading,             // The queue is being read after a start.
+  kReservedForWarming,  // The best-ranked are for warming IPs, as long as these may take them
+                        // today.
+  kNotEngagedEnough,    // Who is left was not engaged as lately as the plan's floor asks.
 };
 absl::string_view ReasonCode(Reason reason);  // "IP_DAILY_CAP" …
 absl::string_view ReasonText(Reason reason);  // "the plan's cap of today is used up" …

@@ -14,7 +14,9 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "scheduler/domain/egress_ip.h"
+#include "scheduler/domain/engagement_floor.h"
 #include "scheduler/domain/ids.h"
+#include "scheduler/domain/sending_shape.h"
 
 namespace crescendo {
 
@@ -65,6 +67,8 @@ struct Plan {
   SendingWindow window;
   absl::CivilDay start_date;  // No mail before this plan day.
   AdvanceRule advance_rule = AdvanceRule::kDelivered;
+  std::vector<EngagementFloor> engagement_floors;
+  SendingShape shape;
 
   PlanState state = PlanState::kDraft;
   std::string state_reason;  // Why, and who. May be "".

@@ -82,6 +82,32 @@ absl::StatusOr<AdvanceRule> AdvanceRuleFrom(const v1::Plan& proto) {
   }
 }
 
+absl::StatusOr<SendingShape> ShapeFrom(const v1::Plan& proto, bool hours, bool days,
+                                       SendingShape shape) {
+  if (hours) {
+    shape.hourly_weights.assign(proto.hourly_weights().begin(), proto.hourly_weights().end());
+  }
+  if (!days) return shape;
+  shape.sends_on.fill(true);
+  for (int i = 0; i < proto.days_off_size(); ++i) {
+    const int day = proto.days_off(i);
+    if (day < v1::Plan::MONDAY || day > v1::Plan::SUNDAY) {
+      return Fault(absl::StrCat("plan.days_off[", i, "]"),
+                   absl::StrCat("is ", day, ", which is none of Plan.Weekday"));
+    }
+    shape.sends_on[static_cast<size_t>(day - v1::Plan::MONDAY)] = false;
+  }
+  return shape;
+}
+
+std::vector<EngagementFloor> FloorsFrom(const v1::Plan& proto) {
+  std::vector<EngagementFloor> floors;
+  for (const v1::Plan::EngagementFloor& floor : proto.engagement_floors()) {
+    floors.push_back({floor.through_day(), floor.within_days()});
+  }
+  return floors;
+}
+
 int Minute(absl::Duration since_midnight) {
   return static_cast<int>(since_midnight / absl::Minutes(1));
 }
@@ -108,6 +134,16 @@ v1::Plan ToProto(const Plan& plan) {
   proto.set_start_date(base::FormatDay(plan.start_date));
   proto.set_advance_rule(plan.advance_rule == AdvanceRule::kCalendar ? v1::Plan::CALENDAR
                                                                      : v1::Plan::DELIVERED);
+  for (const EngagementFloor& floor : plan.engagement_floors) {
+    v1::Plan::EngagementFloor* added = proto.add_engagement_floors();
+    added->set_through_day(floor.through_day);
+    added->set_within_days(floor.within_days);
+  }
+  for (const int weight : plan.shape.hourly_weights) proto.add_hourly_weights(weight);
+  for (size_t day = 0; day < plan.shape.sends_on.size(); ++day) {
+    if (plan.shape.sends_on[day]) continue;
+    proto.add_days_off(static_cast<v1::Plan::Weekday>(v1::Plan::MONDAY + static_cast<int>(day)));
+  }
   proto.set_state(EnumNamed<v1::Plan::State>(PlanStateName(plan.state)));
   proto.set_state_reason(plan.state_reason);
   SetTime(plan.create_time, &proto, &v1::Plan::mutable_create_time);
@@ -163,6 +199,8 @@ absl::StatusOr<Plan> PlanFrom(const std::string& id, const v1::Plan& proto, int6
   ASSIGN_OR_RETURN(plan.window, WindowFrom(proto));
   ASSIGN_OR_RETURN(plan.start_date, StartDateFrom(proto, plan.time_zone, now));
   ASSIGN_OR_RETURN(plan.advance_rule, AdvanceRuleFrom(proto));
+  plan.engagement_floors = FloorsFrom(proto);
+  ASSIGN_OR_RETURN(plan.shape, ShapeFrom(proto, /*hours=*/true, /*days=*/true, plan.shape));
   return plan;
 }
 
@@ -191,6 +229,9 @@ absl::StatusOr<Plan> Merged(Plan plan, const v1::Plan& proto, const UpdateMask& 
   if (mask.Has("advance_rule")) {
     ASSIGN_OR_RETURN(plan.advance_rule, AdvanceRuleFrom(proto));
   }
+  if (mask.Has("engagement_floors")) plan.engagement_floors = FloorsFrom(proto);
+  ASSIGN_OR_RETURN(plan.shape,
+                   ShapeFrom(proto, mask.Has("hourly_weights"), mask.Has("days_off"), plan.shape));
   return plan;
 }
 

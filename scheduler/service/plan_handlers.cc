@@ -65,10 +65,11 @@ grpc::ServerUnaryReactor* PlanHandlers::UpdatePlan(grpc::CallbackServerContext* 
     edit->name = request->plan().name();
     ASSIGN_OR_RETURN(const PlanId id, ParsePlan("plan.name", edit->name));
     ASSIGN_OR_RETURN(edit->revision, ParseEtag("plan.etag", request->plan().etag()));
-    ASSIGN_OR_RETURN(const UpdateMask mask,
-                     UpdateMask::Create(request->update_mask(), *v1::Plan::descriptor(),
-                                        {"stages", "provider_caps", "time_zone", "sending_window",
-                                         "start_date", "advance_rule"}));
+    ASSIGN_OR_RETURN(
+        const UpdateMask mask,
+        UpdateMask::Create(request->update_mask(), *v1::Plan::descriptor(),
+                           {"stages", "provider_caps", "time_zone", "sending_window", "start_date",
+                            "advance_rule", "engagement_floors", "hourly_weights", "days_off"}));
     ASSIGN_OR_RETURN(const engine::Request who,
                      RequestOf(*context, request->reason(), request->validate_only()));
     edit->get = [this, id](engine::Done<Plan> done) { engine_->GetPlan(id, std::move(done)); };

@@ -29,7 +29,8 @@ QueuedDelivery MemoryTables::Queued(DeliveryId id, const DeliveryRow& row) const
           .attempts = row.attempts,
           .not_before = row.next_attempt_time,
           .first_attempt_time = row.first_attempt_time,
-          .pinned_ip = EgressIpId(labels.Text(row.pinned_ip))};
+          .pinned_ip = EgressIpId(labels.Text(row.pinned_ip)),
+          .engaged_day = row.engaged_day};
 }
 
 void MemoryTables::Move(DeliveryRow* row, DeliveryState state) {
@@ -112,6 +113,7 @@ ports::WriteResult MemoryTables::Apply(const ports::AppendRecipients& append) {
     delivery.address = row.address;
     delivery.variables = row.variables;
     delivery.score = row.score;
+    delivery.engaged_day = row.engaged_day;
     delivery.create_time = append.now;
     if (!suppressions.empty() && suppressions.contains(row.address)) {
       delivery.state = DeliveryState::kSuppressed;
@@ -143,8 +145,11 @@ void MemoryTables::Again(const ports::AppendRecipients& append,
   }
   ++outcome->updated;
   const double old_score = std::exchange(delivery->score, row.score);
-  if (old_score == row.score) return;
-  outcome->rescored.push_back({id, delivery->campaign, delivery->domain, old_score, row.score});
+  const bool later = row.engaged_day > delivery->engaged_day;
+  if (later) delivery->engaged_day = row.engaged_day;
+  if (old_score == row.score && !later) return;
+  outcome->rescored.push_back(
+      {id, delivery->campaign, delivery->domain, old_score, row.score, delivery->engaged_day});
 }
 
 ports::WriteResult MemoryTables::Apply(const ports::Claim& claim) {

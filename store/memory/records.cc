@@ -101,7 +101,11 @@ absl::Status MemoryTables::CheckReferences(const Pool& pool) {
       return TakenByAnother(ip, RecordKind::kPool, id);
     }
   }
-  return absl::OkStatus();
+  return CheckOverflow(pool, [this](const PoolId& id) -> absl::StatusOr<std::optional<PoolId>> {
+    const auto found = pools.find(id.text());
+    if (found == pools.end()) return std::nullopt;
+    return found->second.overflow;
+  });
 }
 
 absl::Status MemoryTables::CheckReferences(const Plan& plan) {

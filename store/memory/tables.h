@@ -28,6 +28,7 @@ struct DeliveryRow {
   std::string address;
   std::vector<std::pair<std::string, std::string>> variables;
   double score = 0;
+  EngagedDay engaged_day = 0;
   DeliveryState state = DeliveryState::kQueued;
   DeliveryState before_claim = DeliveryState::kQueued;  // What Release goes back to.
   int attempts = 0;
@@ -62,7 +63,7 @@ struct EventRow {
 struct CampaignRow {
   Campaign campaign;
   CampaignCounts counts;
-  CampaignCounts pruned;  // Of those.
+  CampaignCounts pruned;                          // Of those.
   int64_t first_delivery = 0, last_delivery = 0;  // Its deliveries' ids are in this range.
 };
 

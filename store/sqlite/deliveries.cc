@@ -157,7 +157,7 @@ absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
   ASSIGN_OR_RETURN(const std::optional<DeliveryId> there,
                    addresses_->FindIn(campaign.key, fresh, hash, row.address));
   if (there) {
-    if (append.update_scores) return Rescore(*there, row.score, campaign.key, outcome);
+    if (append.update_scores) return Rescore(*there, row, campaign.key, outcome);
     ++outcome->duplicates;
     return absl::OkStatus();
   }
@@ -167,7 +167,7 @@ absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
   ASSIGN_OR_RETURN(const auto suppressed, SuppressedFor(row.address, hash));
   const DeliveryState state = suppressed ? DeliveryState::kSuppressed : DeliveryState::kQueued;
   RETURN_IF_ERROR(add_.Run(campaign.key.value(), domain.key, static_cast<int>(state), row.score,
-                           append.now, row.address));
+                           append.now, row.address, static_cast<int64_t>(row.engaged_day)));
   *newest = database_->last_insert_id();
   addresses_->Add(campaign.key, hash, *newest);
   if (!row.variables.empty()) RETURN_IF_ERROR(AddVariables(*newest, row.variables));
@@ -180,6 +180,7 @@ absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
     queued.campaign = campaign.key;
     queued.domain = DomainKey(domain.key);
     queued.score = row.score;
+    queued.engaged_day = row.engaged_day;
   }
   return absl::OkStatus();
 }
@@ -191,12 +192,13 @@ absl::Status Deliveries::AddVariables(int64_t id, const Variables& variables) {
   return add_place_.Run(id, place.segment, place.position, place.length, place.checksum);
 }
 
-absl::Status Deliveries::Rescore(DeliveryId id, double score, CampaignKey campaign,
-                                 ports::AppendOutcome* outcome) {
+absl::Status Deliveries::Rescore(DeliveryId id, const ports::AppendRecipients::Row& row,
+                                 CampaignKey campaign, ports::AppendOutcome* outcome) {
   Rescored rescored;
   rescored.id = id;
   rescored.campaign = campaign;
-  rescored.score = score;
+  rescored.score = row.score;
+  EngagedDay engaged = 0;
   bool waits = false;  // Or is claimed: that row is as it was before.
   {
     Rows rows = find_score_.Query(id.value());
@@ -204,13 +206,17 @@ absl::Status Deliveries::Rescore(DeliveryId id, double score, CampaignKey campai
       rescored.domain = DomainKey(rows.Int(0));
       waits = IsWaiting(rows.Enumerator(1, DeliveryState::kCancelled));
       rescored.old_score = rows.Real(2);
+      engaged = static_cast<EngagedDay>(rows.Int(3));
     }
     RETURN_IF_ERROR(rows.status());
   }
   ++(waits ? outcome->updated : outcome->duplicates);
-  if (!waits || rescored.old_score == rescored.score) return absl::OkStatus();
+  rescored.engaged_day = std::max(engaged, row.engaged_day);
+  const bool same = rescored.old_score == rescored.score && rescored.engaged_day == engaged;
+  if (!waits || same) return absl::OkStatus();
   outcome->rescored.push_back(rescored);
-  return rescore_.Run(rescored.id.value(), rescored.score);
+  return rescore_.Run(rescored.id.value(), rescored.score,
+                      static_cast<int64_t>(rescored.engaged_day));
 }
 
 absl::StatusOr<Variables> Deliveries::VariablesOf(DeliveryId id) {

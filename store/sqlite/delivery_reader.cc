@@ -11,7 +11,7 @@ namespace {
 
 #define CRESCENDO_QUEUED_COLUMNS                                             \
   "d.id, d.campaign, d.domain, d.score, d.attempts, d.next_attempt_time_us," \
-  " d.first_attempt_time_us, d.pinned_ip"
+  " d.first_attempt_time_us, d.pinned_ip, d.engaged_day"
 // A claimed delivery's row is as it was before the claim.
 #define CRESCENDO_DELIVERY_COLUMNS                                               \
   "SELECT d.id, d.campaign, d.address,"                                          \
@@ -55,7 +55,8 @@ QueuedDelivery DeliveryReader::ReadQueued(const Rows& row) const {
           .attempts = row.Int32(4),
           .not_before = row.Time(5),
           .first_attempt_time = row.Time(6),
-          .pinned_ip = EgressIpId(names_->LabelText(row.Int(7)))};
+          .pinned_ip = EgressIpId(names_->LabelText(row.Int(7))),
+          .engaged_day = static_cast<EngagedDay>(row.Int(8))};
 }
 
 Delivery DeliveryReader::ReadDelivery(const Rows& row) const {

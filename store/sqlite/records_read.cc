@@ -1,5 +1,6 @@
 // Reading the small records: at start, and to answer a request again.
 #include "scheduler/base/status_macros.h"
+#include "store/sqlite/plan_flow.h"
 #include "store/sqlite/records.h"
 #include "store/sqlite/variables.h"
 
@@ -43,7 +44,7 @@ absl::StatusOr<std::vector<EgressIp>> Records::EgressIps(std::optional<std::stri
 
 absl::StatusOr<std::vector<Pool>> Records::Pools(std::optional<std::string> only) {
   Statement read(database_,
-                 "SELECT id, create_time_us, revision FROM pools"
+                 "SELECT id, create_time_us, revision, overflow FROM pools"
                  " WHERE ?1 IS NULL OR id = ?1 ORDER BY id");
   Statement read_members(database_,
                          "SELECT egress_ip FROM pool_members WHERE pool = ?1 ORDER BY position");
@@ -54,6 +55,7 @@ absl::StatusOr<std::vector<Pool>> Records::Pools(std::optional<std::string> only
     pool.id = PoolId(rows.Text(0));
     pool.create_time = rows.Time(1);
     pool.revision = rows.Int(2);
+    pool.overflow = PoolId(rows.Text(3));
     Rows members = read_members.Query(pool.id.text());
     while (members.Next()) pool.egress_ips.emplace_back(members.Text(0));
     RETURN_IF_ERROR(members.status());
@@ -93,17 +95,19 @@ absl::StatusOr<std::vector<Plan>> Records::Plans(std::optional<std::string> only
     Rows caps = read_caps.Query(plan.id.text());
     while (caps.Next()) plan.provider_caps.push_back({ProviderId(caps.Text(0)), caps.Int(1)});
     RETURN_IF_ERROR(caps.status());
+    RETURN_IF_ERROR(ReadPlanFlow(database_, &plan));
   }
   RETURN_IF_ERROR(rows.status());
   return plans;
 }
 
 absl::StatusOr<std::vector<Campaign>> Records::Campaigns(std::optional<std::string> only) {
-  Statement read(database_,
-                 "SELECT key, id, state, pool, create_time_us, revision, lifetime_us, state_reason,"
-                 " from_name, from_address, return_path, subject, list_unsubscribe, text_body,"
-                 " html_body, feedback_sender_id, headers, raw_message FROM campaigns WHERE ?1 IS "
-                 "NULL OR id = ?1 ORDER BY key");
+  Statement read(
+      database_,
+      "SELECT key, id, state, pool, create_time_us, revision, lifetime_us, state_reason,"
+      " from_name, from_address, return_path, subject, list_unsubscribe, text_body,"
+      " html_body, feedback_sender_id, headers, raw_message, weight, sunset_days FROM campaigns"
+      " WHERE ?1 IS NULL OR id = ?1 ORDER BY key");
   Rows rows = read.Query(Only(only));
   std::vector<Campaign> campaigns;
   while (rows.Next()) {
@@ -126,6 +130,8 @@ absl::StatusOr<std::vector<Campaign>> Records::Campaigns(std::optional<std::stri
     campaign.feedback_sender_id = rows.String(15);
     ASSIGN_OR_RETURN(campaign.headers, DecodeVariables(rows.Text(16)));
     campaign.raw_message = rows.String(17);
+    campaign.weight = rows.Int32(18);
+    campaign.sunset_days = rows.Int32(19);
   }
   RETURN_IF_ERROR(rows.status());
   return campaigns;

@@ -130,7 +130,7 @@ World::World(const WorldOptions& options)
 
 World::~World() = default;
 
-std::string World::AddressOf(int ip) const { return absl::StrCat("192.0.2.", 10 + ip); }
+std::string World::AddressOf(int ip) { return absl::StrCat("192.0.2.", 10 + ip); }
 
 void World::StartEngine() {
   core::Options options = options_.core;
@@ -146,25 +146,38 @@ void World::StartEngine() {
 void World::SetUp() {
   Pool pool;
   pool.id = PoolId("cold");
-  for (int i = 0; i < options_.egress_ips; ++i) {
+  Pool spare;
+  spare.id = PoolId("spare");
+  for (int i = 0; i < options_.egress_ips + options_.spare_ips; ++i) {
     EgressIp ip;
     ip.id = EgressIpId(absl::StrCat("mta1-", std::string(1, static_cast<char>('a' + i))));
     ip.address = AddressOf(i);
     ip.ehlo_name = "mta1.example.com";
-    pool.egress_ips.push_back(ip.id);
+    const bool is_spare = i >= options_.egress_ips;
+    (is_spare ? spare : pool).egress_ips.push_back(ip.id);
     const auto stored = Await<EgressIp>([&](auto done) { engine_->Put(ip, {}, std::move(done)); });
     if (!stored.ok()) Violated("set-up", stored.status().ToString());
+    if (i >= options_.egress_ips - options_.established) continue;
     Plan plan;
     plan.id = PlanId(absl::StrCat("plan-", i));
     plan.egress_ip = ip.id;
     plan.stages = ClassicRamp(options_.target);
-    plan.start_date = options_.start_day;
+    // An IP without a plan sends from the first moment on; the others are there by then.
+    const bool alone = options_.established + options_.spare_ips == 0;
+    plan.start_date = options_.start_day - (alone ? 0 : 1);
+    plan.engagement_floors = options_.floors;
+    plan.shape = options_.shape;
     const auto made = Await<Plan>([&](auto done) { engine_->Put(plan, {}, std::move(done)); });
     if (!made.ok()) Violated("set-up", made.status().ToString());
     const auto started = Await<Plan>([&](auto done) {
       engine_->Change(plan.id, engine::PlanVerb::kStart, 0, {}, std::move(done));
     });
     if (!started.ok()) Violated("set-up", started.status().ToString());
+  }
+  if (options_.spare_ips > 0) {
+    pool.overflow = spare.id;
+    const auto stored = Await<Pool>([&](auto done) { engine_->Put(spare, {}, std::move(done)); });
+    if (!stored.ok()) Violated("set-up", stored.status().ToString());
   }
   const auto made = Await<Pool>([&](auto done) { engine_->Put(pool, {}, std::move(done)); });
   if (!made.ok()) Violated("set-up", made.status().ToString());
@@ -177,6 +190,7 @@ void World::SetUp() {
     campaign.from_address = "news@example.com";
     campaign.subject = "x";
     campaign.text_body = "x";
+    if (!options_.weights.empty()) campaign.weight = options_.weights[c];
     const auto stored =
         Await<Campaign>([&](auto done) { engine_->Put(campaign, {}, std::move(done)); });
     if (!stored.ok()) Violated("set-up", stored.status().ToString());
@@ -197,6 +211,11 @@ void World::SetUp() {
         append.rows.push_back({absl::StrCat("u", i, "-", c, "@", kProviders[provider].id, ".test"),
                                random.Unit(),
                                {}});
+        if (options_.engaged_days > 0) {
+          const auto ago = static_cast<EngagedDay>(random.Below(options_.engaged_days));
+          append.rows.back().engaged_day = EngagedDayOf(append.now) - ago;
+          engaged_[append.rows.back().address] = append.rows.back().engaged_day;
+        }
       }
       const auto outcome =
           Await<ports::AppendOutcome>([&](auto done) { engine_->Import(append, std::move(done)); });
@@ -236,6 +255,24 @@ void World::CrashAndRestart() {
 void World::JumpClock(absl::Duration by) {
   clock_.JumpWall(by);
   last_send_.clear();  // Wall times of before and after say nothing about a rate.
+}
+
+void World::SetMembers(const PoolId& pool, const std::vector<std::string>& ips,
+                       const PoolId& overflow) {
+  Pool changed = Await<Pool>([&](auto done) { engine_->GetPool(pool, std::move(done)); }).value();
+  changed.egress_ips.clear();
+  for (const std::string& ip : ips) changed.egress_ips.emplace_back(ip);
+  changed.overflow = overflow;
+  const auto stored = Await<Pool>([&](auto done) { engine_->Put(changed, {}, std::move(done)); });
+  if (!stored.ok()) Violated("set members", stored.status().ToString());
+}
+
+void World::PauseLane(const std::string& ip, const std::string& provider) {
+  const auto paused = Await<core::LaneStatus>([&](auto done) {
+    engine_->Change({EgressIpId(ip), ProviderId(provider)}, engine::LaneVerb::kPause, {},
+                    std::move(done));
+  });
+  if (!paused.ok()) Violated("pause lane", paused.status().ToString());
 }
 
 void World::Pause(const CampaignId& campaign) {
@@ -298,6 +335,9 @@ void World::OnSend(const std::string& source, const std::string& host,
   const absl::Time now = clock_.Now().wall;
   const absl::StatusOr<Delivery> delivery = store_->GetDelivery(message.delivery);
   CRESCENDO_CHECK(delivery.ok());
+  const auto engaged = engaged_.find(delivery->address);
+  sent_.push_back({now, source, host, delivery->campaign.text().back() - '0', delivery->score,
+                   engaged == engaged_.end() ? EngagedDay{0} : engaged->second});
   trace_ = base::Random::Mix(trace_ ^ static_cast<uint64_t>(message.delivery.value()) ^
                              static_cast<uint64_t>(absl::ToUnixNanos(now)));
   // L3, L7: only what is durably claimed leaves, so nothing that is final ever does.
@@ -314,7 +354,8 @@ void World::OnSend(const std::string& source, const std::string& host,
   const absl::CivilDay day = base::DayOf(now, absl::UTCTimeZone());
   const int64_t cap = CapOf(source, day);
   const auto last = last_send_.find(source);
-  if (last != last_send_.end() && cap > 0) {
+  // With hours of weights of their own, day_pacer_test looks at the rate.
+  if (last != last_send_.end() && cap > 0 && options_.shape == SendingShape()) {
     const absl::Duration least = absl::Hours(24) * (1 - options_.core.pacing.window_margin) /
                                  static_cast<double>(cap) / options_.core.pacing.catch_up_factor;
     if (now - last->second < least - absl::Milliseconds(1)) {
@@ -325,7 +366,11 @@ void World::OnSend(const std::string& source, const std::string& host,
   last_send_[source] = now;
   // L5: first attempts of a lane leave best first, within a campaign (pauses and holds of one let
   // another pass).
-  if (delivery->attempts == 0 && delivery->in_doubt_count == 0) {
+  // What an established IP may take beside a warming one, and a floor lets through, changes.
+  if (!options_.floors.empty() && last_day_ != day) last_score_.clear();
+  last_day_ = day;
+  const bool others = options_.established + options_.spare_ips > 0;
+  if (delivery->attempts == 0 && delivery->in_doubt_count == 0 && (cap > 0 || !others)) {
     const std::string lane = absl::StrCat(source, " ", host, " ", delivery->campaign.text());
     const auto score = last_score_.find(lane);
     if (score != last_score_.end() && delivery->score > score->second) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+
 #include "scheduler/core/reply_classifier.h"
 #include "scheduler/engine/engine.h"
 #include "store/memory/memory_store.h"
@@ -23,8 +25,25 @@ struct WorldOptions {
   int64_t target = 4000;  // Of the classic plan.
   int campaigns = 2;
   int64_t recipients = 20'000;  // Over all campaigns.
-  double faults = 1.0;          // Scales every share of trouble; 0: receivers accept everything.
+  // The last so many egress IPs have no plan.
+  int established = 0;
+  // So many more IPs in pool "spare", to which the first pool spills; they have no plan.
+  int spare_ips = 0;
+  std::vector<int> weights;  // Of the campaigns; empty: none has one.
+  std::vector<EngagementFloor> floors;
+  int engaged_days = 0;  // Recipients were engaged on one of the last so many. 0: not known.
+  SendingShape shape;
+  double faults = 1.0;  // Scales every share of trouble; 0: receivers accept everything.
   core::Options core;
+};
+
+// A message handed to a receiver.
+struct Sent {
+  absl::Time time;
+  std::string source, host;
+  int64_t campaign = 0;
+  double score = 0;
+  EngagedDay engaged = 0;
 };
 
 class World {
@@ -44,11 +63,16 @@ class World {
   // Waits (in turns) for an answer of the engine.
   template <class T, class Ask>
   absl::StatusOr<T> Await(Ask ask);
+  void SetMembers(const PoolId& pool, const std::vector<std::string>& ips, const PoolId& overflow);
+  void PauseLane(const std::string& ip, const std::string& provider);
   void Pause(const CampaignId& campaign);
   void Resume(const CampaignId& campaign);
   void Suppress(const std::string& address);
 
   const std::vector<std::string>& violations() const { return violations_; }
+  const std::vector<Sent>& sent() const { return sent_; }
+  // The address of IP "mta1-a", "mta1-b" ….
+  static std::string AddressOf(int ip);
   const Witness& witness() const { return receivers_->witness(); }
   engine::Engine& engine() { return *engine_; }
   store::MemoryStore& store() { return *store_; }
@@ -66,7 +90,6 @@ class World {
   void CheckTurn();
   void Violated(absl::string_view law, std::string what);
   int64_t CapOf(const std::string& source, absl::CivilDay day);
-  std::string AddressOf(int ip) const;
 
   const WorldOptions options_;
   support::SimClock clock_;
@@ -79,12 +102,15 @@ class World {
   std::unique_ptr<engine::Engine> engine_;
 
   std::vector<std::string> violations_;
+  std::vector<Sent> sent_;
+  absl::flat_hash_map<std::string, EngagedDay> engaged_;  // By address.
   int64_t imported_ = 0;
   uint64_t trace_ = 0;
   std::map<std::string, absl::Time> last_send_;  // By source: L2.
   std::map<std::string, double> last_score_;     // By lane and campaign: L5.
-  std::set<std::string> paused_;                 // Campaign ids, acknowledged: L6.
-  std::set<std::string> suppressed_;             // Addresses, acknowledged: L6.
+  absl::CivilDay last_day_;
+  std::set<std::string> paused_;      // Campaign ids, acknowledged: L6.
+  std::set<std::string> suppressed_;  // Addresses, acknowledged: L6.
   std::map<std::pair<std::string, absl::CivilDay>, int64_t> caps_;
 };
 

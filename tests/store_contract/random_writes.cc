@@ -79,6 +79,7 @@ ports::Write RandomWrites::PutRecord(const ports::Directory& directory) {
       Pool pool = StoredOrNew(directory.pools, Name("pool", 2), stale);
       pool.egress_ips.clear();
       for (int64_t n = Below(3); n > 0; --n) pool.egress_ips.emplace_back(Name("ip", 4));
+      pool.overflow = PoolId(OneIn(3) ? Name("pool", 2) : "");
       return ports::Put<Pool>{pool, Request(), Events()};
     }
     case 2: {
