@@ -75,7 +75,7 @@ absl::Status CheckOverflow(
     absl::StrAppend(&way, " -> ", next.text());
     if (next == pool.id) {
       return absl::FailedPreconditionError(
-          absl::StrCat("pools would overflow in a circle: ", way, "; take one overflow pool away"));
+          absl::StrCat("overflow_pool: pools would overflow in a circle: ", way, "; take one overflow pool away"));
     }
     absl::StatusOr<std::optional<PoolId>> overflow = overflow_of(next);
     if (!overflow.ok()) return overflow.status();

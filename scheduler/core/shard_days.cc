@@ -91,7 +91,8 @@ void Shard::Impl::CloseOpenDay(IpState& ip, const Plan& plan) {
 void Shard::Impl::SetWindow(IpState& ip, const Plan& plan) {
   const absl::CivilDay day = ip.day->day;
   ip.day_end = base::EndOf(day, ip.zone);
-  ip.floor = FloorOn(plan.engagement_floors, plan.start_date, day);
+  const EngagementFloor* floor = FloorOn(plan.engagement_floors, plan.start_date, day);
+  ip.floor = floor == nullptr ? EngagementFloor() : *floor;
   DayShape shape(plan.window, plan.shape, day, ip.zone);
   ip.window_start = shape.start();
   ip.window_end = shape.end();

@@ -100,6 +100,8 @@ class Shard::Impl {
   // Its lifetime is over without an attempt: nobody could be reached since `since`.
   bool Overdue(CampaignKey campaign, DeliveryId delivery, absl::Time since) const;
   void Expire(CampaignKey campaign, DeliveryId delivery, absl::string_view fault);
+  void EndExpired(CampaignKey campaign, DeliveryId delivery, std::string text,
+                  std::optional<ReplyCategory> category);
   void ExpireWaiting(DomainState& domain);
   HostIndex HostOf(const ports::MxHost& host);
   void RefreshMx();

@@ -315,6 +315,14 @@ void Shard::Impl::ExpireWaiting(DomainState& domain) {
 }
 
 void Shard::Impl::Expire(CampaignKey campaign, DeliveryId delivery, absl::string_view fault) {
+  EndExpired(campaign, delivery,
+             absl::StrCat("given up after ",
+                          absl::FormatDuration(CampaignOf(campaign).campaign.lifetime), ": ", fault),
+             ReplyCategory::kTemporarySystem);
+}
+
+void Shard::Impl::EndExpired(CampaignKey campaign, DeliveryId delivery, std::string text,
+                             std::optional<ReplyCategory> category) {
   ports::EndDelivery end;
   end.delivery = delivery;
   end.state = DeliveryState::kExpired;
@@ -322,9 +330,8 @@ void Shard::Impl::Expire(CampaignKey campaign, DeliveryId delivery, absl::string
   Event event = NewEvent(EventType::kExpired, nullptr);
   event.campaign = CampaignOf(campaign).campaign.id;
   event.delivery = delivery;
-  event.category = ReplyCategory::kTemporarySystem;
-  event.text = absl::StrCat(
-      "given up after ", absl::FormatDuration(CampaignOf(campaign).campaign.lifetime), ": ", fault);
+  event.category = category;
+  event.text = std::move(text);
   end.events.push_back(std::move(event));
   Emit(std::move(end));
   tried_.erase(delivery);

@@ -85,7 +85,7 @@ void Shard::Impl::Rehouse() {
 Shard::Impl::Sources Shard::Impl::SourcesOf(const IpState& ip, ProviderIndex provider) const {
   Sources sources;
   if (ip.pool < 0) return sources;
-  const int within = Warming(ip) && ip.floor != nullptr ? ip.floor->within_days : 0;
+  const int within = Warming(ip) ? ip.floor.within_days : 0;
   const auto add = [&](int at, bool all) {
     const PoolState& pool = pools_[at];
     if (provider >= static_cast<int>(pool.queues.size()) || pool.queues[provider] == nullptr)
@@ -159,16 +159,16 @@ void Shard::Impl::KeepForWarming() {
     }
     std::vector<Kept> kept;
     // Where nobody else takes from the queue, there is nobody to keep anything from.
-    if (pool.overflow >= 0 || !established.empty()) {
+    if (pool.overflow >= 0 || (!established.empty() && !warming.empty())) {
       kept.resize(pool.queues.size());
       for (const IpState* ip : warming) AddKept(*ip, &kept);
     }
-    for (size_t provider = 0; provider < kept.size(); ++provider) {
-      const bool stuck = std::all_of(established.begin(), established.end(), [&](const auto* ip) {
-        return provider >= ip->lanes.size() || ip->lanes[provider] == nullptr ||
-               StoppedToday(*ip, *ip->lanes[provider]);
-      });
-      kept[provider].spills = pool.overflow >= 0 && stuck;
+    for (size_t provider = 0; pool.overflow >= 0 && provider < kept.size(); ++provider) {
+      kept[provider].spills =
+          std::all_of(established.begin(), established.end(), [&](const IpState* ip) {
+            return provider >= ip->lanes.size() || ip->lanes[provider] == nullptr ||
+                   StoppedToday(*ip, *ip->lanes[provider]);
+          });
     }
     kept.swap(pool.kept);
     const std::vector<Kept>& before = kept;
@@ -185,6 +185,7 @@ void Shard::Impl::KeepForWarming() {
 }
 
 void Shard::Impl::AddKept(const IpState& ip, std::vector<Kept>* kept) const {
+  if (!ip.day.has_value() || ip.day->decision != DayDecision::kOpen) return;
   const Reason stop = IpStopping(ip).reason;
   // Before the window, or between two of its hours, the day's cap is still to come.
   if ((stop != Reason::kNone && stop != Reason::kOutsideWindow) || now_.wall >= ip.window_end)
@@ -205,7 +206,7 @@ void Shard::Impl::AddKept(const IpState& ip, std::vector<Kept>* kept) const {
     }
     if (left <= 0) continue;
     Kept& there = (*kept)[at];
-    const int within = ip.floor == nullptr ? 0 : ip.floor->within_days;
+    const int within = ip.floor.within_days;
     const bool looser = within == 0 || there.engaged_within == 0;
     there.engaged_within = there.count > 0 && looser ? 0 : std::max(there.engaged_within, within);
     there.count += left;

@@ -262,15 +262,15 @@ Wait Shard::Impl::ReachBlocking(const IpState& ip, const LaneBook& lane, const S
     if (within > beyond) reserved_until = pools_[source.pool].kept[lane.provider].until;
   }
   if (rest == 0 && reserved > 0) return {Reason::kReservedForWarming, reserved_until, ""};
-  if (ip.floor != nullptr && Warming(ip) && too_old > 0) {
+  if (too_old > 0) {
     // Some in reach may have grown too old just now; the next look goes on from there.
     if (rest > 0) return {Reason::kNotEngagedEnough, now_.wall + absl::Milliseconds(1), ""};
     const Plan& plan = *PlanOf(ip);
     return {Reason::kNotEngagedEnough,
-            ip.floor->through_day == 0
+            ip.floor.through_day == 0
                 ? absl::InfiniteFuture()
-                : base::StartOf(plan.start_date + ip.floor->through_day, ip.zone),
-            absl::StrCat(too_old, " were not engaged in the last ", ip.floor->within_days,
+                : base::StartOf(plan.start_date + ip.floor.through_day, ip.zone),
+            absl::StrCat(too_old, " were not engaged in the last ", ip.floor.within_days,
                          " days, as far as is known")};
   }
   // It is the receiving hosts that are down.
@@ -370,10 +370,11 @@ bool Shard::Impl::Divert(const IpState& ip, const LaneBook& lane, const Pick& pi
                       [&](HostIndex index) { return hosts_[index].forbidden; });
     Bounce(domain, ranked.campaign, ranked.candidate.id, hosts_[host].fault);
   } else if (unwanted) {
-    Expire(ranked.campaign, ranked.candidate.id,
-           absl::StrCat("not mailed: last engaged ", TodayUtc() - ranked.candidate.engaged_day,
-                        " days ago, and the campaign's sunset is after ",
-                        CampaignOf(ranked.campaign).campaign.sunset_days));
+    EndExpired(ranked.campaign, ranked.candidate.id,
+               absl::StrCat("not mailed: last engaged ", TodayUtc() - ranked.candidate.engaged_day,
+                            " days ago, and the campaign's sunset is after ",
+                            CampaignOf(ranked.campaign).campaign.sunset_days),
+               std::nullopt);
   } else if (!moved) {
     const SiteState& site = sites_[pick.site];
     const std::string& fault = hosts_[site.hosts.front()].fault;

@@ -137,7 +137,7 @@ struct IpState {
   absl::TimeZone zone = absl::UTCTimeZone();
   absl::Time day_end = absl::InfinitePast();
   absl::Time window_start, window_end;
-  const EngagementFloor* floor = nullptr;  // Of its plan today.
+  EngagementFloor floor;  // Of its plan today; 0 days: there is none.
   DayPacer pacer;
   std::vector<std::unique_ptr<LaneBook>> lanes;  // By provider; null until needed.
   // Thousands of small sites are lanes too, and few of them can do anything at a time.

@@ -81,6 +81,10 @@ absl::Status Engine::Impl::CheckReferences(const Pool& pool) const {
                                                         "; take it out there first"));
     }
   }
+  if (!pool.overflow.empty() && shard_.FindPool(pool.overflow) == nullptr) {
+    return absl::NotFoundError(absl::StrCat("overflow_pool: pool \"", pool.overflow.text(),
+                                            "\" does not exist; create it first"));
+  }
   return absl::OkStatus();
 }
 

@@ -125,7 +125,7 @@ absl::StatusOr<ports::QueuedPage> DeliveryReader::LoadQueued(DeliveryId after, i
       if (page.more = looked == limit; page.more) return page;
       ++looked;
       page.next = DeliveryId(rows.Int(0));
-      const auto state = rows.Enumerator(8, DeliveryState::kCancelled);
+      const auto state = rows.Enumerator(9, DeliveryState::kCancelled);
       if (state != DeliveryState::kQueued && state != DeliveryState::kDeferred) continue;
       claim = std::lower_bound(claim, claimed.end(), page.next.value());
       if (claim != claimed.end() && *claim == page.next.value()) continue;
@@ -160,8 +160,8 @@ absl::StatusOr<std::vector<ports::OpenClaim>> DeliveryReader::LoadOpenClaims() {
   while (rows.Next()) {
     claims.push_back(
         {ReadQueued(rows),
-         {EgressIpId(names_->LabelText(rows.Int(8))), ProviderId(names_->LabelText(rows.Int(9)))},
-         rows.Day(10)});
+         {EgressIpId(names_->LabelText(rows.Int(9))), ProviderId(names_->LabelText(rows.Int(10)))},
+         rows.Day(11)});
   }
   RETURN_IF_ERROR(rows.status());
   return claims;

@@ -1,13 +1,14 @@
 #include "store/sqlite/plan_flow.h"
 
-#include "absl/strings/str_cat.h"
 #include "scheduler/base/status_macros.h"
 
 namespace crescendo::store {
 
 absl::Status SavePlanFlow(Database* database, const Plan& plan) {
-  for (const char* table : {"plan_floors", "plan_hours", "plan_days_off"}) {
-    Statement clear(database, absl::StrCat("DELETE FROM ", table, " WHERE plan = ?1").c_str());
+  for (const char* sql : {"DELETE FROM plan_floors WHERE plan = ?1",
+                          "DELETE FROM plan_hours WHERE plan = ?1",
+                          "DELETE FROM plan_days_off WHERE plan = ?1"}) {
+    Statement clear(database, sql);
     RETURN_IF_ERROR(clear.Run(plan.id.text()));
   }
   Statement add_floor(database, "INSERT INTO plan_floors VALUES (?1, ?2, ?3, ?4)");

@@ -93,6 +93,7 @@ ports::Write RandomWrites::PutRecord(const ports::Directory& directory) {
     case 3: {
       Campaign campaign = StoredOrNew(directory.campaigns, Name("campaign", 4), stale);
       campaign.pool = PoolId(Name("pool", 2));
+      campaign.weight = static_cast<int>(Below(3));
       campaign.subject = absl::StrCat("subject ", Below(1000));
       // Cancelled is rare, and not final here: a store does not mind.
       campaign.state = static_cast<CampaignState>(OneIn(5) ? 3 : Below(3));
@@ -130,6 +131,7 @@ ports::Write RandomWrites::Append(ports::Store& store) {
   append.fingerprint = static_cast<uint64_t>(OneIn(12) ? 1 : append.chunk * 7);
   for (int64_t n = Below(14); n > 0; --n) {
     ports::AppendRecipients::Row row{Address(), random_.Unit(), {}};
+    if (OneIn(2)) row.engaged_day = static_cast<EngagedDay>(20'000 + Below(5));
     if (OneIn(3)) row.variables = {{"name", Name("v", 9)}, {"empty", ""}};
     if (OneIn(8)) {
       const auto length = static_cast<size_t>(900 + Below(2000));
