@@ -93,6 +93,12 @@ constexpr bool IsWaiting(DeliveryState state) {
   return state == DeliveryState::kQueued || state == DeliveryState::kDeferred;
 }
 
+// Did the receiver say that the address does not exist?
+inline bool IsHardBounce(const ports::Settle& settle) {
+  return settle.slot == ports::Settle::Slot::kRefused &&
+         settle.suppress == SuppressionReason::kHardBounce;
+}
+
 // Does a slot of this kind count on the settle day too, when that is not the claim day?
 constexpr bool IsCarried(ports::Settle::Slot slot) {
   return slot != ports::Settle::Slot::kDeferred;

@@ -9,8 +9,10 @@
 #   release      ranked claims a second in the core, at 10^4 to 10^7 queued
 #   render       messages filled in and signed a second, beside openssl speed
 #   smtp         the sender alone, plain and STARTTLS, beside smtp-source (--only CASE)
+#   warmup       60 simulated days with faults: laws broken, and how much faster than real time
 #   memory       resident bytes per queued recipient, at 10^5 to 10^7 (--sizes N …)
 #   recovery     from start to serving and to the first send, the same
+#   adapt        the throttle against receivers with hidden limits, beside other senders' policies
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,8 +23,10 @@ case "$name" in
   release) targets=(bench_release) ;;
   render) targets=(bench_render) ;;
   smtp) targets=(bench_smtp bench_tls_sink) ;;
+  warmup) targets=(bench_warmup) ;;
+  adapt) targets=(bench_adapt throttle_ext) ;;
   memory|recovery) targets=(crescendod crescendo bench_import) ;;
-  -h|--help|"") sed -n '2,13p' "$0" | cut -c3-; exit 0 ;;
+  -h|--help|"") sed -n '2,14p' "$0" | cut -c3-; exit 0 ;;
   *) echo "bench.sh: there is no benchmark $name; see --help" >&2; exit 2 ;;
 esac
 shift

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "cmd/crescendo/commands.h"
+#include "cmd/crescendo/forecast_commands.h"
 #include "cmd/crescendo/help.h"
 #include "cmd/crescendo/printable.h"
 #include "cmd/crescendo/time_text.h"
@@ -123,6 +124,9 @@ void AddAllCommands(CommandTree& tree, GlobalTexts* globals) {
   AddSuppressionCommands(tree);
   AddEventCommands(tree);
   AddStoreCommands(tree);
+  AddForecastCommands(tree);
+  AddProbeCommand(tree);
+  AddTraceCommands(tree);
   AddCompletion(tree);
 }
 

@@ -5,6 +5,7 @@
 // Threads  one thread; Interrupt may be triggered from any.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -46,17 +47,23 @@ class Client {
     return response;
   }
 
-  // A stream of answers, until it ends, fails, or `visit` returns false (then OK).
+  // A stream of answers, until it ends, fails, or `visit` returns false (then OK). `begun`: called
+  // when the server says that it has begun, which not all do before their first answer.
   template <typename Stub, typename Request, typename Response, typename Visit>
   absl::Status Stream(std::unique_ptr<grpc::ClientReader<Response>> (Stub::*method)(
                           grpc::ClientContext*, const Request&),
-                      const Request& request, Visit visit) {
+                      const Request& request, Visit visit,
+                      const std::function<void()>& begun = nullptr) {
     grpc::ClientContext call;
     Prepare(&call);
     const Interrupt::Guard guard(interrupt_, &call);
     Stub stub(channel_);
     const auto reader = (stub.*method)(&call, request);
     Response response;
+    if (begun != nullptr) {
+      reader->WaitForInitialMetadata();
+      begun();
+    }
     while (reader->Read(&response)) {
       if (visit(response)) continue;
       call.TryCancel();

@@ -24,7 +24,7 @@ using Stub = v1::CampaignService::Stub;
 
 struct CampaignOptions {
   std::string name, pool, from, return_path, subject, text, html, raw, list_unsubscribe,
-      feedback_sender_id, etag, reason, request_id;
+      feedback_sender_id, tls, etag, reason, request_id;
   std::vector<std::string> headers;
   std::optional<absl::Duration> lifetime;
   int64_t weight = -1, sunset_days = -1;  // -1: not given.
@@ -49,6 +49,13 @@ void SetFrom(absl::string_view text, v1::Campaign* campaign) {
   campaign->set_from_address(std::string(text.substr(open + 1)));
 }
 
+// The default of the field stands for the provider's.
+v1::Provider::TlsPolicy TlsPolicyNamed(const std::string& name) {
+  v1::Provider::TlsPolicy policy = v1::Provider::TLS_POLICY_UNSPECIFIED;
+  v1::Provider::TlsPolicy_Parse(absl::AsciiStrToUpper(name), &policy);
+  return policy;
+}
+
 absl::Status Show(Context& context, const v1::Campaign& campaign) {
   Emit(context, campaign, [&context](const v1::Campaign& shown) {
     Card card;
@@ -62,6 +69,10 @@ absl::Status Show(Context& context, const v1::Campaign& campaign) {
     card.Add("SUBJECT", shown.subject());
     if (shown.weight() > 0) card.Add("WEIGHT", CountText(shown.weight()));
     if (shown.sunset_days() > 0) card.Add("SUNSET", absl::StrCat(shown.sunset_days(), " days"));
+    card.Add("TLS", shown.tls_policy() == v1::Provider::TLS_POLICY_UNSPECIFIED
+                        ? "as the provider says"
+                        : absl::StrCat(v1::Provider::TlsPolicy_Name(shown.tls_policy()),
+                                       ", or what the provider needs if that is more"));
     const v1::Campaign::Counts& counts = shown.counts();
     card.Add("RECIPIENTS", CountText(counts.total()));
     card.Add("WAITING",
@@ -134,6 +145,10 @@ absl::Status Fill(const CampaignOptions& options, v1::Campaign* campaign,
   if (!options.list_unsubscribe.empty()) {
     campaign->set_list_unsubscribe(options.list_unsubscribe);
     mask->add_paths("list_unsubscribe");
+  }
+  if (!options.tls.empty()) {
+    campaign->set_tls_policy(TlsPolicyNamed(options.tls));
+    mask->add_paths("tls_policy");
   }
   if (options.lifetime.has_value()) {
     *campaign->mutable_lifetime() = ToProto(*options.lifetime);
@@ -271,6 +286,9 @@ Command WithContent(Command command, CampaignOptions* o, bool required) {
               "Its share where campaigns compete; default 0: by rank, among those without one")
       .Option("--sunset-days", "N", &o->sunset_days, 0,
               "Do not mail who was last engaged longer ago; default 0: everybody")
+      .Choice("--tls", "POLICY", {"provider", "opportunistic", "required", "verified"}, &o->tls,
+              "What its mail needs at least; where it is not to be had, mail is deferred, then "
+              "expires; default: provider, as each says")
       .Flag("--dry-run", &o->dry_run, "Check only; store nothing");
   return command;
 }
@@ -323,7 +341,9 @@ void AddCampaignCommands(CommandTree& tree) {
   tree.Verb("campaign", "list", "List the campaigns")
       .Example("crescendo campaign list")
       .Run([](Context& context) { return List(context); });
-  WithContent(tree.Verb("campaign", "update", "Change a campaign; most of it while it is a draft"),
+  WithContent(tree.Verb("campaign", "update",
+                        "Change a campaign: a draft; later --lifetime, --tls, --weight and "
+                        "--sunset-days alone"),
               o,
               /*required=*/false)
       .Argument("NAME", &o->name, "spring or campaigns/spring")

@@ -173,7 +173,9 @@ void AddDeliveryCommands(CommandTree& tree) {
   tree.Verb("delivery", "transcript", "Show the last SMTP dialogue of a delivery")
       .Argument("DELIVERY", &o->delivery, "spring/17, or the full name")
       .OptionalArgument("NUMBER", &o->number, "17, when DELIVERY is the campaign")
-      .Note("Transcripts are kept in memory, the newest only.")
+      .Note(
+          "Transcripts are kept in memory, the newest only; refused ones have room of their own. "
+          "delivery trace shows the next one as it happens.")
       .Example("crescendo delivery transcript spring/17")
       .Run([options](Context& context) { return Transcript(*options, context); });
 }

@@ -47,6 +47,7 @@ absl::Status Show(Context& context, const v1::Lane& lane) {
     card.Add("RATE", shown.rate_per_hour() > 0
                          ? absl::StrFormat("%.1f an hour", shown.rate_per_hour())
                          : "not limited");
+    card.Add("TLS", TlsText(shown.tls()));
     card.Add("WHY NOT MORE", WhyNotMore(shown.wait(), std::nullopt));
     card.Add("LAST STOP", shown.throttle().stop_reason());
     card.Add("PAUSED", shown.pause_reason());

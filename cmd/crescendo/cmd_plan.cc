@@ -1,17 +1,15 @@
 // crescendo plan: warm-up plans, how far they are, and what each day decided.
+#include <algorithm>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "cmd/crescendo/commands.h"
-#include "cmd/crescendo/lane_view.h"
 #include "cmd/crescendo/list.h"
 #include "cmd/crescendo/names.h"
-#include "cmd/crescendo/plan_flow.h"
+#include "cmd/crescendo/plan_options.h"
+#include "cmd/crescendo/plan_view.h"
 #include "cmd/crescendo/printable.h"
 #include "cmd/crescendo/retry.h"
 #include "cmd/crescendo/time_text.h"
@@ -23,127 +21,23 @@ namespace {
 
 using Stub = v1::PlanService::Stub;
 
-struct PlanOptions {
-  std::string name, ip, time_zone, window, hours, start_date, advance, etag, reason, request_id;
-  std::vector<std::string> stages, caps, floors, days_off;
-  int64_t target = 0;
-  std::optional<absl::Duration> interval;
-  bool dry_run = false;
-};
-
-absl::StatusOr<int32_t> ParseMinute(absl::string_view text) {
-  const std::vector<std::string> parts = absl::StrSplit(text, ':');
-  int hours = 0, minutes = 0;
-  if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &hours) ||
-      !absl::SimpleAtoi(parts[1], &minutes) || hours < 0 || hours > 24 || minutes < 0 ||
-      minutes > 59) {
-    return UsageError(
-        absl::StrCat("--window: \"", OneLine(text), "\" is not a time: want 08:00-20:00"));
-  }
-  return hours * 60 + minutes;
-}
-
-// What the options set, and the mask of it.
-absl::Status Fill(const PlanOptions& options, v1::Plan* plan, google::protobuf::FieldMask* mask) {
-  for (const std::string& text : options.stages) {
-    const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits(':', 1));
-    int days = 0;
-    const absl::StatusOr<int64_t> cap = ParseCount(parts.second);
-    if (!absl::SimpleAtoi(parts.first, &days) || !cap.ok()) {
-      return UsageError(
-          absl::StrCat("--stage: \"", OneLine(text), "\" is not DAYS:CAP, such as 2:500"));
-    }
-    v1::Plan::Stage* stage = plan->add_stages();
-    stage->set_days(days);
-    stage->set_daily_cap(*cap);
-  }
-  if (!options.stages.empty()) mask->add_paths("stages");
-  for (const std::string& text : options.caps) {
-    const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
-    const absl::StatusOr<int64_t> value = ParseCount(parts.second);
-    if (!value.ok()) {
-      return UsageError(absl::StrCat("--provider-cap: \"", OneLine(text),
-                                     "\" is not PROVIDER=CAP, such as gmail=3000"));
-    }
-    v1::Plan::ProviderCap* cap = plan->add_provider_caps();
-    ASSIGN_OR_RETURN(*cap->mutable_provider(), ProviderName(parts.first));
-    cap->set_daily_cap(*value);
-  }
-  if (!options.caps.empty()) mask->add_paths("provider_caps");
-  if (!options.time_zone.empty()) {
-    plan->set_time_zone(options.time_zone);
-    mask->add_paths("time_zone");
-  }
-  if (!options.window.empty()) {
-    const std::pair<std::string, std::string> parts =
-        absl::StrSplit(options.window, absl::MaxSplits('-', 1));
-    ASSIGN_OR_RETURN(const int32_t start, ParseMinute(parts.first));
-    ASSIGN_OR_RETURN(const int32_t end, ParseMinute(parts.second));
-    if (end <= start) {
-      return UsageError(absl::StrCat("--window: \"", OneLine(options.window),
-                                     "\" ends before it begins; it lies within one day, at most "
-                                     "00:00-24:00"));
-    }
-    plan->mutable_sending_window()->set_start_minute(start);
-    plan->mutable_sending_window()->set_end_minute(end);
-    mask->add_paths("sending_window");
-  }
-  if (!options.start_date.empty()) {
-    plan->set_start_date(options.start_date);
-    mask->add_paths("start_date");
-  }
-  if (!options.advance.empty()) {
-    plan->set_advance_rule(options.advance == "calendar" ? v1::Plan::CALENDAR
-                                                         : v1::Plan::DELIVERED);
-    mask->add_paths("advance_rule");
-  }
-  for (const std::string& text : options.floors) RETURN_IF_ERROR(AddFloor(text, plan));
-  if (!options.floors.empty()) mask->add_paths("engagement_floors");
-  if (!options.hours.empty()) {
-    RETURN_IF_ERROR(SetHours(options.hours, plan));
-    mask->add_paths("hourly_weights");
-  }
-  for (const std::string& text : options.days_off) RETURN_IF_ERROR(AddDayOff(text, plan));
-  if (!options.days_off.empty()) mask->add_paths("days_off");
+absl::Status Show(Context& context, const v1::Plan& plan) {
+  Emit(context, plan, [&context](const v1::Plan& shown) { PrintPlan(context, shown); });
   return absl::OkStatus();
 }
 
-std::string Stages(const v1::Plan& plan) {
-  return absl::StrJoin(plan.stages(), ", ", [](std::string* out, const v1::Plan::Stage& stage) {
-    absl::StrAppend(out, stage.days(), "d x ", CountText(stage.daily_cap()));
+// A change that was made, or would be.
+absl::Status ShowChanged(Context& context, bool dry_run, const v1::Plan& plan) {
+  if (dry_run) context.streams.err << "dry run: nothing was stored\n";
+  Emit(context, plan, [&context, dry_run](const v1::Plan& shown) {
+    dry_run ? PrintChange(context, shown) : PrintPlan(context, shown);
   });
-}
-
-std::string Window(const v1::Plan& plan) {
-  if (!plan.has_sending_window()) return "the whole day";
-  const auto& window = plan.sending_window();
-  return absl::StrFormat("%02d:%02d-%02d:%02d", window.start_minute() / 60,
-                         window.start_minute() % 60, window.end_minute() / 60,
-                         window.end_minute() % 60);
-}
-
-absl::Status Show(Context& context, const v1::Plan& plan) {
-  Emit(context, plan, [&context](const v1::Plan& shown) {
-    Card card;
-    card.Add("PLAN", IdOf(shown.name()));
-    card.Add("IP", IdOf(shown.egress_ip()));
-    card.Add("STATE", v1::Plan::State_Name(shown.state()));
-    card.Add("WHY", shown.state_reason());
-    card.Add("STAGES", Stages(shown));
-    card.Add("PROVIDER CAPS", absl::StrJoin(shown.provider_caps(), ", ",
-                                            [](std::string* out, const v1::Plan::ProviderCap& cap) {
-                                              absl::StrAppend(out, IdOf(cap.provider()), " ",
-                                                              CountText(cap.daily_cap()));
-                                            }));
-    card.Add("WINDOW", absl::StrCat(Window(shown), " ", shown.time_zone()));
-    card.Add("HOURS", HoursText(shown));
-    card.Add("DAYS OFF", DaysOffText(shown));
-    card.Add("ENGAGED IN", FloorsText(shown));
-    card.Add("START", shown.start_date());
-    card.Add("ADVANCE", v1::Plan::AdvanceRule_Name(shown.advance_rule()));
-    card.Add("ETAG", shown.etag());
-    card.Print(context.streams);
-  });
+  if (!context.options.json && !dry_run) TellChange(context, plan.change());
+  if (!context.options.json && dry_run) {
+    v1::Plan::Change warnings;
+    *warnings.mutable_warnings() = plan.change().warnings();
+    TellChange(context, warnings);
+  }
   return absl::OkStatus();
 }
 
@@ -155,11 +49,14 @@ absl::Status Create(const PlanOptions& options, Context& context) {
   google::protobuf::FieldMask mask;
   RETURN_IF_ERROR(Fill(options, request.mutable_plan(), &mask));
   request.set_target(options.target);
+  request.set_ramp(options.ramp);
+  request.set_by_date(options.by);
   request.set_request_id(options.request_id);
   request.set_validate_only(options.dry_run);
   ASSIGN_OR_RETURN(const v1::Plan plan, context.client.Call(&Stub::CreatePlan, request));
   if (options.dry_run) context.streams.err << "dry run: nothing was stored\n";
   RETURN_IF_ERROR(Show(context, plan));
+  if (!context.options.json) TellChange(context, plan.change());
   if (!options.dry_run) {
     Hint(context, absl::StrCat("next: crescendo plan start ", IdOf(plan.name())));
   }
@@ -169,27 +66,132 @@ absl::Status Create(const PlanOptions& options, Context& context) {
 absl::Status Update(const PlanOptions& options, Context& context) {
   v1::UpdatePlanRequest request;
   ASSIGN_OR_RETURN(*request.mutable_plan()->mutable_name(), PlanName(options.name));
+  request.mutable_plan()->set_etag(options.etag);
+  if (!options.guardrails.empty()) {
+    // What no option names stays as it is, or as it will be.
+    v1::GetPlanRequest get;
+    get.set_name(request.plan().name());
+    ASSIGN_OR_RETURN(const v1::Plan plan, context.client.Call(&Stub::GetPlan, get));
+    const bool next = plan.has_next() && options.effective != "now";
+    *request.mutable_plan()->mutable_guardrails() =
+        next ? plan.next().guardrails() : plan.guardrails();
+    if (options.etag.empty()) request.mutable_plan()->set_etag(plan.etag());
+  }
   RETURN_IF_ERROR(Fill(options, request.mutable_plan(), request.mutable_update_mask()));
   if (request.update_mask().paths().empty()) {
     return UsageError("plan update: nothing to change; give --stage, --provider-cap, --window …");
   }
-  request.mutable_plan()->set_etag(options.etag);
   request.set_reason(options.reason);
   request.set_validate_only(options.dry_run);
+  request.set_effective(EffectiveOf(options));
   ASSIGN_OR_RETURN(const v1::Plan plan, context.client.Call(&Stub::UpdatePlan, request));
-  if (options.dry_run) context.streams.err << "dry run: nothing was stored\n";
-  return Show(context, plan);
+  return ShowChanged(context, options.dry_run, plan);
+}
+
+template <typename Request>
+absl::StatusOr<Request> VerbRequest(const PlanOptions& options) {
+  Request request;
+  ASSIGN_OR_RETURN(*request.mutable_name(), PlanName(options.name));
+  request.set_etag(options.etag);
+  request.set_reason(options.reason);
+  request.set_validate_only(options.dry_run);
+  return request;
 }
 
 template <typename Request>
 absl::Status Change(const PlanOptions& options, Context& context,
                     grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, v1::Plan*)) {
-  Request request;
-  ASSIGN_OR_RETURN(*request.mutable_name(), PlanName(options.name));
-  request.set_etag(options.etag);
-  request.set_reason(options.reason);
+  ASSIGN_OR_RETURN(const Request request, VerbRequest<Request>(options));
   ASSIGN_OR_RETURN(const v1::Plan plan, context.client.Call(method, request));
-  return Show(context, plan);
+  return ShowChanged(context, options.dry_run, plan);
+}
+
+template <typename Request>
+absl::Status MoveStage(const PlanOptions& options, Context& context,
+                       grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                    v1::Plan*)) {
+  ASSIGN_OR_RETURN(Request request, VerbRequest<Request>(options));
+  request.set_effective(EffectiveOf(options));
+  if constexpr (std::is_same_v<Request, v1::SetPlanStageRequest>) {
+    request.set_stage_index(static_cast<int32_t>(std::min<int64_t>(options.stage, 1'000'000)) - 1);
+  }
+  ASSIGN_OR_RETURN(const v1::Plan plan, context.client.Call(method, request));
+  return ShowChanged(context, options.dry_run, plan);
+}
+
+absl::Status Delete(const PlanOptions& options, Context& context) {
+  ASSIGN_OR_RETURN(const auto request, VerbRequest<v1::DeletePlanRequest>(options));
+  ASSIGN_OR_RETURN(const v1::Plan plan, context.client.Call(&Stub::DeletePlan, request));
+  Emit(context, plan, [&](const v1::Plan& gone) {
+    context.streams.out << IdOf(gone.name())
+                        << (options.dry_run ? " would be deleted\n" : " is deleted\n");
+  });
+  return absl::OkStatus();
+}
+
+absl::Status Ramps(const PlanOptions& options, Context& context) {
+  v1::ListRampsRequest request;
+  request.set_target(options.target);
+  ASSIGN_OR_RETURN(const v1::ListRampsResponse response,
+                   context.client.Call(&Stub::ListRamps, request));
+  bool first = true;
+  for (const v1::Ramp& ramp : response.ramps()) {
+    Emit(context, ramp, [&](const v1::Ramp& shown) {
+      if (!std::exchange(first, false)) context.streams.out << "\n";
+      PrintRamp(context, shown);
+    });
+  }
+  return absl::OkStatus();
+}
+
+absl::Status History(const PlanOptions& options, Context& context) {
+  v1::GetPlanHistoryRequest request;
+  ASSIGN_OR_RETURN(*request.mutable_parent(), PlanName(options.name));
+  request.set_first_day(options.first_day);
+  request.set_last_day(options.last_day);
+  Table table({{"DAY", Column::kLeft},
+               {"PROVIDER", Column::kLeft},
+               {"STAGE", Column::kRight},
+               {"CAP", Column::kRight},
+               {"ACCEPTED", Column::kRight},
+               {"REFUSED", Column::kRight},
+               {"DEFERRED", Column::kRight},
+               {"IN DOUBT", Column::kRight},
+               {"BOUNCES", Column::kRight},
+               {"COMPLAINTS", Column::kRight},
+               {"DECISION", Column::kLeft}});
+  const auto add = [&table](const std::string& day, const std::string& provider, int stage,
+                            int64_t cap, const v1::Ledger& ledger, const std::string& decision) {
+    table.Add({day, provider, stage < 0 ? "-" : absl::StrCat(stage + 1),
+               cap < 0 ? "-" : CountText(cap), CountText(ledger.accepted()),
+               CountText(ledger.refused()), CountText(ledger.deferred()),
+               CountText(ledger.in_doubt()), CountText(ledger.hard_bounces()),
+               CountText(ledger.complaints()), decision});
+  };
+  request.set_page_size(1000);
+  return context.client.Pages(
+      &Stub::GetPlanHistory, request, [&](const v1::GetPlanHistoryResponse& response) {
+        for (const v1::PlanHistoryDay& entry : response.history()) {
+          const bool reads = Emit(context, entry, [&](const v1::PlanHistoryDay& shown) {
+            const v1::PlanDay& day = shown.day();
+            add(day.day(), "all", day.stage_index(), day.cap(), shown.total(),
+                v1::PlanDay::Decision_Name(day.decision()));
+            if (!options.lanes) return;
+            for (const v1::PlanHistoryDay::LaneCounts& lane : shown.lanes()) {
+              const auto step =
+                  std::find_if(day.provider_steps().begin(), day.provider_steps().end(),
+                               [&](const auto& one) { return one.provider() == lane.provider(); });
+              const bool own = step != day.provider_steps().end();
+              add(day.day(), IdOf(lane.provider()), own ? step->stage_index() : -1,
+                  own ? step->cap() : -1, lane.ledger(),
+                  own ? v1::PlanDay::Decision_Name(step->decision()) : "");
+            }
+          });
+          if (!reads) return false;
+        }
+        if (!table.empty()) table.Print(context.streams);
+        return context.streams.out.good();
+      });
 }
 
 absl::Status Get(const PlanOptions& options, Context& context) {
@@ -210,7 +212,7 @@ absl::Status List(Context& context) {
              {"STAGES", Column::kProse}}),
       [](const v1::Plan& plan) -> std::vector<Cell> {
         return {IdOf(plan.name()), IdOf(plan.egress_ip()), v1::Plan::State_Name(plan.state()),
-                plan.start_date(), Stages(plan)};
+                plan.start_date(), StagesText(plan.stages())};
       });
 }
 
@@ -234,55 +236,6 @@ absl::Status Days(const PlanOptions& options, Context& context) {
                 day.decision() == v1::PlanDay::OPEN ? "-" : CountText(day.accepted()),
                 v1::PlanDay::Decision_Name(day.decision()), day.reason()};
       });
-}
-
-std::string AndIfAny(int64_t count, const char* what) {
-  return count == 0 ? "" : absl::StrCat(", ", CountText(count), what);
-}
-
-void PrintProgress(Context& context, const v1::PlanProgress& progress) {
-  const absl::Time now = FromProto(progress.read_time());
-  const v1::Plan& plan = progress.plan();
-  Card card;
-  card.Add("PLAN", absl::StrCat(IdOf(plan.name()), " of ", IdOf(plan.egress_ip()), ", ",
-                                v1::Plan::State_Name(plan.state())));
-  card.Add("TIME", TimeText(now));
-  if (progress.has_today()) {
-    const v1::PlanDay& today = progress.today();
-    const v1::Ledger& total = progress.today_total();
-    card.Add("DAY", absl::StrCat(today.day(), ", stage ", today.stage_index() + 1, " of ",
-                                 plan.stages_size(), ", step ", today.day_in_stage() + 1));
-    card.Add("TODAY",
-             absl::StrCat(CountText(total.accepted()), " accepted, ", CountText(total.refused()),
-                          " refused, ", CountText(total.deferred()), " deferred",
-                          AndIfAny(total.in_doubt(), " in doubt"),
-                          AndIfAny(total.claimed(), " in flight"), "; ",
-                          CountText(Remaining(today.cap(), total)), " of ", CountText(today.cap()),
-                          " left"));
-  }
-  // The IP itself may be free while each of its lanes waits for something of its own.
-  card.Add("WHY NOT MORE", progress.wait().reason() == v1::Wait::NONE
-                               ? "nothing holds the IP back; see its lanes"
-                               : WhyNotMore(progress.wait(), now));
-  card.Print(context.streams);
-  Table table({{"PROVIDER", Column::kLeft},
-               {"STATE", Column::kLeft},
-               {"SENT/CAP", Column::kRight},
-               {"QUEUED", Column::kRight},
-               {"DEFERRED", Column::kRight},
-               {"WHY NOT MORE", Column::kProse}});
-  for (const v1::Lane& lane : progress.lanes()) {
-    table.Add(
-        {IdOf(lane.name()),
-         {v1::Lane::State_Name(lane.state()), StyleOf(lane.state())},
-         SentOfCap(lane),
-         CountText(lane.queued()),
-         DeferredShare(lane.today()),
-         lane.wait().reason() == progress.wait().reason() && lane.wait().reason() != v1::Wait::NONE
-             ? "waits with the IP"
-             : WhyNotMore(lane.wait(), now)});
-  }
-  if (!table.empty()) table.Print(context.streams);
 }
 
 absl::Status Progress(const PlanOptions& options, Context& context) {
@@ -321,27 +274,6 @@ absl::Status Watch(const PlanOptions& options, Context& context) {
   }
 }
 
-Command WithShape(Command command, PlanOptions* o) {
-  command.Option("--stage", "DAYS:CAP", &o->stages, "A stage, e.g. 2:500; given again in order")
-      .Option("--provider-cap", "PROVIDER=CAP", &o->caps,
-              "At most so many a day there, e.g. gmail=3000")
-      .Option("--time-zone", "ZONE", &o->time_zone,
-              "Of the plan days, e.g. Europe/Berlin; default UTC")
-      .Option("--window", "FROM-TO", &o->window, "When mail may leave, e.g. 08:00-20:00")
-      .Option("--hours", "HOURS", &o->hours,
-              "Weights of hours, 9-12:2,12-20:1; no mail in the others; all: every hour alike")
-      .Option(
-          "--day-off", "DAY", &o->days_off,
-          "No mail on this day of the week, and no plan day; can be repeated; none: no such day")
-      .Option("--floor", "DAYS", &o->floors,
-              "30@14: only who was engaged in the last 30 days, through day 14; can be repeated")
-      .Option("--start-date", "DATE", &o->start_date, "No mail before, YYYY-MM-DD; default today")
-      .Choice("--advance", "RULE", {"delivered", "calendar"}, &o->advance,
-              "delivered: a day counts when 90 % of its cap was accepted")
-      .Flag("--dry-run", &o->dry_run, "Check only; store nothing");
-  return command;
-}
-
 }  // namespace
 
 void AddPlanCommands(CommandTree& tree) {
@@ -353,16 +285,21 @@ void AddPlanCommands(CommandTree& tree) {
       .Argument("NAME", &o->name, "Its id: 1 to 63 of a-z, 0-9 and -")
       .Option("--ip", "IP", &o->ip, "The egress IP it is for")
       .Required()
-      .Option("--target", "CAP", &o->target, 1, "The classic ramp up to so many messages a day")
+      .Option("--target", "CAP", &o->target, 1,
+              "A ramp up to so many messages a day, instead of --stage")
+      .Option("--ramp", "NAME", &o->ramp, "With --target: one of plan ramps; default classic")
+      .Option("--by", "DATE", &o->by,
+              "With --target: fit the ramp, so that the target is allowed on this day")
       .Option("--request-id", "ID", &o->request_id, "Makes a repeated call safe")
       .Example("crescendo plan create warm-a --ip mta1-a --target 50000")
       .Example(
           "crescendo plan create warm-b --ip mta1-b --stage 2:200 --stage 3:500 --provider-cap "
           "gmail=300")
       .Example(
-          "crescendo plan create warm-c --ip mta1-c --target 50000 --hours 9-12:2,12-20:1 "
-          "--day-off "
-          "sunday --floor 30@14 --floor 60@28 --floor 90")
+          "crescendo plan create warm-c --ip mta1-c --target 1000000 --by 2027-03-01 --dry-run")
+      .Example(
+          "crescendo plan create warm-d --ip mta1-d --target 50000 --hours 9-12:2,12-20:1 "
+          "--day-off sunday --floor 30@14 --floor 60@28 --floor 90")
       .Run([options](Context& context) { return Create(*options, context); });
   tree.Verb("plan", "get", "Show one plan")
       .Argument("NAME", &o->name, "warm-a or plans/warm-a")
@@ -372,35 +309,75 @@ void AddPlanCommands(CommandTree& tree) {
       .Example("crescendo plan list")
       .Run([](Context& context) { return List(context); });
   WithShape(
-      tree.Verb("plan", "update", "Change a plan; caps hold at once, and today's is never passed"),
+      tree.Verb("plan", "update", "Change a plan, also while it runs; today's cap is never passed"),
       o)
       .Argument("NAME", &o->name, "warm-a or plans/warm-a")
       .Option("--etag", "ETAG", &o->etag, "Refuse if it has changed since this was read")
       .Option("--reason", "TEXT", &o->reason, "Why, kept in the events")
+      .Choice("--effective", "WHEN", {"now", "next-plan-day"}, &o->effective,
+              "Default: what raises today's cap, and a new zone, the next plan day; all else now")
       .Example("crescendo plan update warm-a --provider-cap gmail=200 --reason 'Gmail defers'")
+      .Example("crescendo plan update warm-a --guardrail complaints=0.08%,0.2%,0.4% --dry-run")
       .Run([options](Context& context) { return Update(*options, context); });
-  const auto verb = [&tree, o, options](const char* name, const char* summary, auto method,
-                                        const char* example) {
-    tree.Verb("plan", name, summary)
-        .Argument("NAME", &o->name, "warm-a or plans/warm-a")
+  const auto common = [o](Command command) {
+    command.Argument("NAME", &o->name, "warm-a or plans/warm-a")
         .Option("--etag", "ETAG", &o->etag, "Refuse if it has changed since this was read")
         .Option("--reason", "TEXT", &o->reason, "Why, kept in the events")
+        .Flag("--dry-run", &o->dry_run, "Show what would change; change nothing");
+    return command;
+  };
+  const auto verb = [&](const char* name, const char* summary, auto method, const char* example) {
+    common(tree.Verb("plan", name, summary))
         .Example(example)
         .Run([options, method](Context& context) { return Change(*options, context, method); });
   };
+  const auto effective = [o](Command command) {
+    command.Choice("--effective", "WHEN", {"now", "next-plan-day"}, &o->effective,
+                   "Default: now, but the next plan day if it raises today's cap");
+    return command;
+  };
+  const auto move = [&](const char* name, const char* summary, auto method, const char* example) {
+    effective(common(tree.Verb("plan", name, summary)))
+        .Example(example)
+        .Run([options, method](Context& context) { return MoveStage(*options, context, method); });
+  };
   using Context_ = grpc::ClientContext;
-  verb("start", "Start a plan",
-       static_cast<grpc::Status (Stub::*)(Context_*, const v1::StartPlanRequest&, v1::Plan*)>(
-           &Stub::StartPlan),
-       "crescendo plan start warm-a");
+#define CRESCENDO_PLAN_VERB(verb) \
+  static_cast<grpc::Status (Stub::*)(Context_*, const v1::verb##Request&, v1::Plan*)>(&Stub::verb)
+  verb("start", "Start a plan", CRESCENDO_PLAN_VERB(StartPlan), "crescendo plan start warm-a");
+  verb("hold", "Let the ramp stand still, with the same cap each day, while mail goes on",
+       CRESCENDO_PLAN_VERB(HoldPlan), "crescendo plan hold warm-a --reason 'a new template'");
   verb("pause", "Stop all sending of the plan's egress IP; what is in flight finishes",
-       static_cast<grpc::Status (Stub::*)(Context_*, const v1::PausePlanRequest&, v1::Plan*)>(
-           &Stub::PausePlan),
-       "crescendo plan pause warm-a --reason 'blocked at Outlook'");
-  verb("resume", "End a pause",
-       static_cast<grpc::Status (Stub::*)(Context_*, const v1::ResumePlanRequest&, v1::Plan*)>(
-           &Stub::ResumePlan),
+       CRESCENDO_PLAN_VERB(PausePlan), "crescendo plan pause warm-a --reason 'blocked at Outlook'");
+  verb("resume", "End a pause or a hold", CRESCENDO_PLAN_VERB(ResumePlan),
        "crescendo plan resume warm-a");
+  move("advance", "Go to the next stage", CRESCENDO_PLAN_VERB(AdvancePlan),
+       "crescendo plan advance warm-a --effective now --reason 'the list is clean'");
+  move("step-back", "Go back to the stage before", CRESCENDO_PLAN_VERB(StepBackPlan),
+       "crescendo plan step-back warm-a --dry-run");
+  effective(common(tree.Verb("plan", "set-stage", "Go to a stage"))
+                .Option("--stage", "N", &o->stage, 1, "Its number, from 1")
+                .Required())
+      .Example("crescendo plan set-stage warm-a --stage 3")
+      .Run([options](Context& context) {
+        return MoveStage(*options, context, CRESCENDO_PLAN_VERB(SetPlanStage));
+      });
+  verb("complete", "Graduate now; only growth stays bounded", CRESCENDO_PLAN_VERB(CompletePlan),
+       "crescendo plan complete warm-a --reason 'warmed up elsewhere'");
+  verb("abort", "Give a plan up, for good; its egress IP sends nothing",
+       CRESCENDO_PLAN_VERB(AbortPlan), "crescendo plan abort warm-b --reason 'wrong IP'");
+#undef CRESCENDO_PLAN_VERB
+  tree.Verb("plan", "ramps", "List the shipped ramps, with their steps and sources")
+      .Option("--target", "CAP", &o->target, 1, "Where they end; default 1,000,000")
+      .Example("crescendo plan ramps --target 50000")
+      .Run([options](Context& context) { return Ramps(*options, context); });
+  tree.Verb("plan", "history", "List the counts of each plan day, oldest first")
+      .Argument("NAME", &o->name, "warm-a or plans/warm-a")
+      .Flag("--lanes", &o->lanes, "And of each lane")
+      .Option("--from", "DATE", &o->first_day, "Only from this day on, YYYY-MM-DD")
+      .Option("--to", "DATE", &o->last_day, "Only up to this day")
+      .Example("crescendo plan history warm-a --lanes --from 2026-01-01")
+      .Run([options](Context& context) { return History(*options, context); });
   tree.Verb("plan", "progress", "Show how today goes, and why no more leaves now")
       .Argument("NAME", &o->name, "warm-a or plans/warm-a")
       .Note(
@@ -416,6 +393,9 @@ void AddPlanCommands(CommandTree& tree) {
       .Argument("NAME", &o->name, "warm-a or plans/warm-a")
       .Example("crescendo plan days warm-a")
       .Run([options](Context& context) { return Days(*options, context); });
+  common(tree.Verb("plan", "delete", "Delete a plan that does not run, with its days"))
+      .Example("crescendo plan delete warm-a")
+      .Run([options](Context& context) { return Delete(*options, context); });
 }
 
 }  // namespace crescendo::cli

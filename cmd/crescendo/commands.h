@@ -15,5 +15,8 @@ void AddDeliveryCommands(CommandTree& tree);
 void AddSuppressionCommands(CommandTree& tree);
 void AddEventCommands(CommandTree& tree);
 void AddStoreCommands(CommandTree& tree);
+void AddProbeCommand(CommandTree& tree);
+// Behind their nouns.
+void AddTraceCommands(CommandTree& tree);
 
 }  // namespace crescendo::cli

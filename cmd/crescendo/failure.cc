@@ -9,6 +9,7 @@ namespace crescendo::cli {
 namespace {
 
 constexpr char kUsagePayload[] = "crescendo/usage";
+constexpr char kOutcomePayload[] = "crescendo/outcome";
 
 // gRPC's own words for a connection that never came about, against a server's UNAVAILABLE.
 bool NeverConnected(absl::string_view message) {
@@ -68,6 +69,12 @@ bool IsUsageError(const absl::Status& status) {
   return status.GetPayload(kUsagePayload).has_value();
 }
 
+absl::Status OutcomeIsNo(absl::string_view message) {
+  absl::Status status = absl::FailedPreconditionError(message);
+  status.SetPayload(kOutcomePayload, absl::Cord());
+  return status;
+}
+
 absl::Status FromGrpc(const grpc::Status& status) {
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
 }
@@ -88,7 +95,9 @@ ExitCode ExitCodeOf(const absl::Status& status) {
 
 std::string Explain(const absl::Status& status, absl::string_view server,
                     absl::string_view timeout) {
-  if (IsUsageError(status)) return OneLine(status.message());
+  if (IsUsageError(status) || status.GetPayload(kOutcomePayload).has_value()) {
+    return OneLine(status.message());
+  }
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
       return Unavailable(status.message(), server);

@@ -27,6 +27,9 @@ enum class ExitCode : int {
 absl::Status UsageError(absl::string_view message);
 bool IsUsageError(const absl::Status& status);
 
+// What was asked for was done, and its outcome is no: the message says all. kRefused.
+absl::Status OutcomeIsNo(absl::string_view message);
+
 // OK stays OK.
 absl::Status FromGrpc(const grpc::Status& status);
 

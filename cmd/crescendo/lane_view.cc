@@ -41,6 +41,10 @@ Phrase PhraseOf(v1::Wait::Reason reason) {
       return {"plan not started"};
     case v1::Wait::PLAN_PAUSED:
       return {"plan paused"};
+    case v1::Wait::PLAN_ABORTED:
+      return {"plan aborted"};
+    case v1::Wait::ROLLING_DAY:
+      return {"the IP's cap is used up in the last 24 hours"};
     case v1::Wait::BEFORE_START_DATE:
       return {"before the start date"};
     case v1::Wait::OUTSIDE_WINDOW:
@@ -115,6 +119,15 @@ Style StyleOf(v1::Lane::State state) {
     default:
       return Style::kFaint;
   }
+}
+
+std::string TlsText(const v1::Lane::Tls& tls) {
+  if (tls.connections() == 0) return "";
+  if (tls.clear_connections() == 0) {
+    return absl::StrCat("all ", CountText(tls.connections()), " connections encrypted");
+  }
+  return absl::StrCat(CountText(tls.clear_connections()), " of ", CountText(tls.connections()),
+                      " connections in the clear: ", tls.clear_reason());
 }
 
 std::string SentOfCap(const v1::Lane& lane) {

@@ -18,6 +18,8 @@ std::string WhyNotMore(const v1::Wait& wait, std::optional<absl::Time> now);
 
 Style StyleOf(v1::Lane::State state);
 
+// "12 of 400 connections in the clear: TLS handshake: …"; "" while none was opened.
+std::string TlsText(const v1::Lane::Tls& tls);
 // "412/500". The cap is the lane's own; in brackets the IP's, where the lane has none; "-": none.
 std::string SentOfCap(const v1::Lane& lane);
 

@@ -51,6 +51,14 @@ absl::Status ReadLimits(const ConfigReader& reader, Settings* settings) {
                          &settings->drain_limit);
 }
 
+absl::Status ReadKib(const ConfigReader& reader, const std::string& field, int64_t low,
+                     int64_t high, size_t* bytes) {
+  int kib = static_cast<int>(*bytes >> 10);
+  RETURN_IF_ERROR(reader.Int(field, low, high, &kib));
+  *bytes = static_cast<size_t>(kib) << 10;
+  return absl::OkStatus();
+}
+
 absl::Status ReadSmtp(const ConfigReader& reader, Settings* settings) {
   smtp::Deadlines& deadlines = settings->deadlines;
   const auto deadline = [&](const std::string& field, absl::Duration* out) {
@@ -68,6 +76,9 @@ absl::Status ReadSmtp(const ConfigReader& reader, Settings* settings) {
   RETURN_IF_ERROR(deadline("block_timeout", &deadlines.data_block));
   RETURN_IF_ERROR(deadline("final_dot_timeout", &deadlines.final_dot));
   RETURN_IF_ERROR(deadline("transaction_timeout", &deadlines.transaction));
+  RETURN_IF_ERROR(deadline("opening_timeout", &deadlines.opening));
+  RETURN_IF_ERROR(ReadKib(reader, "block_kib", 1, 1024, &deadlines.block_bytes));
+  RETURN_IF_ERROR(ReadKib(reader, "reply_kib", 4, 1024, &settings->reply_limits.reply_bytes));
 
   core::Options& options = settings->options;
   RETURN_IF_ERROR(reader.Duration("idle_connection", absl::ZeroDuration(), absl::Hours(1),
@@ -138,6 +149,24 @@ absl::Status ReadRetention(const ConfigReader& reader, core::RetentionOptions* r
 absl::Status ReadStore(const ConfigReader& reader, store::SqliteOptions* store) {
   RETURN_IF_ERROR(reader.Int("cache_mib", 1, 65536, &store->cache_mib));
   return reader.Int("reserve_mib", 0, 65536, &store->reserve_mib);
+}
+
+absl::Status ReadRoom(const ConfigReader& reader, const std::string& which, smtp::ShelfRoom* room) {
+  int count = static_cast<int>(room->count), mib = static_cast<int>(room->bytes >> 20);
+  RETURN_IF_ERROR(reader.Int(which + "_count", 0, 1'000'000, &count));
+  RETURN_IF_ERROR(reader.Int(which + "_mib", 0, 65536, &mib));
+  room->count = static_cast<size_t>(count);
+  room->bytes = static_cast<size_t>(mib) << 20;
+  return absl::OkStatus();
+}
+
+absl::Status ReadTranscripts(const ConfigReader& reader, Settings* settings) {
+  RETURN_IF_ERROR(ReadRoom(reader, "failed", &settings->other_transcripts));
+  RETURN_IF_ERROR(ReadRoom(reader, "accepted", &settings->accepted_transcripts));
+  int bytes = static_cast<int>(settings->transcript_bytes);
+  RETURN_IF_ERROR(reader.Int("bytes_each", 256, 1 << 20, &bytes));
+  settings->transcript_bytes = static_cast<size_t>(bytes);
+  return absl::OkStatus();
 }
 
 // Debian's dns-root-data.
@@ -370,6 +399,7 @@ absl::StatusOr<Settings> LoadSettings(const std::string& file,
   RETURN_IF_ERROR(ReadHolds(reader.Below("holds"), &settings.options.holds));
   RETURN_IF_ERROR(ReadRetention(reader.Below("retention"), &settings.options.retention));
   RETURN_IF_ERROR(ReadStore(reader.Below("store"), &settings.store));
+  RETURN_IF_ERROR(ReadTranscripts(reader.Below("transcripts"), &settings));
   RETURN_IF_ERROR(ReadDkim(config.dkim(), reader.Below("dkim"), &settings));
   RETURN_IF_ERROR(ReadEnums(config, reader, &settings));
   if (config.has_seed()) settings.options.seed = config.seed();

@@ -12,6 +12,7 @@
 #include "cmd/crescendod/config_reader.h"
 #include "scheduler/base/clock.h"
 #include "scheduler/core/options.h"
+#include "smtp_client/delivery/transcript_shelf.h"
 #include "smtp_client/net/deadlines.h"
 #include "smtp_client/net/destination.h"
 #include "smtp_client/resolve/dns_resolver.h"
@@ -37,6 +38,7 @@ struct Settings {
   std::optional<base::ClockScale> clock;  // None: the machine's.
   core::Options options;
   smtp::Deadlines deadlines;
+  smtp::ReplyLimits reply_limits;
   bool chunking = false;
   store::SqliteOptions store = {.reserve_mib = 128};
   absl::Duration drain_limit = absl::Seconds(30);
@@ -49,6 +51,9 @@ struct Settings {
   std::optional<absl::Duration> signature_grace;  // None: signatures do not expire.
   std::vector<std::string> verp_key_files;        // Empty: the return path is the campaign's.
   bool reflection = false;
+  smtp::ShelfRoom accepted_transcripts = {.count = 1000, .bytes = 4 << 20};
+  smtp::ShelfRoom other_transcripts = {.count = 5000, .bytes = 16 << 20};
+  size_t transcript_bytes = 4096;
 };
 
 // `file` "": defaults and flags alone.

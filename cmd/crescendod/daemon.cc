@@ -92,7 +92,7 @@ class Daemon {
 
   const Settings& settings_;
   std::unique_ptr<base::Clock> clock_;
-  std::unique_ptr<base::Clock> real_clock_;  // Of the resolver: the DNS knows no other time.
+  std::unique_ptr<base::Clock> real_clock_;  // The DNS and probes know no other time.
   std::optional<providers::ProviderData> providers_;
   smtp::DnsResolver* dns_ = nullptr;  // Of resolver_. May be null.
   std::unique_ptr<ports::MxResolver> resolver_;
@@ -100,6 +100,7 @@ class Daemon {
   std::unique_ptr<smtp::Verp> verp_;
   std::unique_ptr<smtp::CampaignComposer> composer_;
   std::unique_ptr<ports::Store> store_;
+  std::unique_ptr<smtp::TraceHub> traces_;
   std::unique_ptr<smtp::SmtpTransport> transport_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<service::Server> server_;
@@ -147,8 +148,8 @@ absl::Status Daemon::Configure() {
   }
   providers_.emplace(*std::move(loaded));
   std::unique_ptr<smtp::DnsResolver> dns;
+  real_clock_ = base::NewRealClock();
   if (settings_.resolver.has_value()) {
-    real_clock_ = base::NewRealClock();
     auto created = smtp::DnsResolver::Create(real_clock_.get(), *settings_.resolver);
     if (!created.ok()) {
       return absl::InvalidArgumentError(absl::StrCat("resolver: ", created.status().message()));
@@ -175,8 +176,14 @@ absl::Status Daemon::Start() {
   smtp::SmtpTransportOptions transport;
   transport.deadlines = settings_.deadlines;
   transport.chunking = settings_.chunking;
+  transport.reply_limits = settings_.reply_limits;
   transport.destinations = settings_.destinations;
   transport.max_connections = settings_.options.max_connections;
+  transport.accepted_transcripts = settings_.accepted_transcripts;
+  transport.other_transcripts = settings_.other_transcripts;
+  transport.transcript_bytes = settings_.transcript_bytes;
+  traces_ = std::make_unique<smtp::TraceHub>(clock_.get());
+  transport.traces = traces_.get();
   ASSIGN_OR_RETURN(transport_, smtp::SmtpTransport::Create(transport));
 
   const engine::Edges edges{
@@ -200,6 +207,7 @@ absl::Status Daemon::Start() {
   service::ServerOptions options;
   options.address = settings_.listen.grpc;
   options.reflection = settings_.reflection;
+  options.diagnostics = {transport_.get(), traces_.get(), real_clock_.get()};
   ASSIGN_OR_RETURN(server_, service::Server::Start(engine_.get(), resolver_.get(), options));
   if (!settings_.listen.socket_path.empty()) chmod(settings_.listen.socket_path.c_str(), 0600);
   return absl::OkStatus();

@@ -61,12 +61,16 @@ struct RetentionOptions {
 struct Options {
   uint64_t seed = 1;
   InDoubtPolicy in_doubt = InDoubtPolicy::kRetry;
-  int max_connections = 500;                          // All lanes together (L11).
+  int max_connections = 500;   // All lanes together (L11).
   int max_queued_chunks = 64;  // Chunks of imports that wait for the disk, in the engine (L11).
-  int load_page = 20'000;  // Rows of the store that a start looks at between two commits (L11).
+  int load_page = 20'000;      // Rows of the store that a start looks at between two commits (L11).
   absl::Duration idle_connection = absl::Minutes(1);  // Closed after so long without a message.
   absl::Duration host_backoff_first = absl::Minutes(1);
   absl::Duration host_backoff_longest = absl::Minutes(30);
+  // How long it is remembered that a host's TLS failed. A mail that needs TLS is not tried there
+  // before the first is over; one that only wishes for it leaves in the clear until the second is.
+  absl::Duration tls_refused = absl::Minutes(10);
+  absl::Duration tls_downgraded = absl::Hours(1);
   absl::Duration mx_refresh = absl::Hours(1);  // A domain's MX hosts are asked for again.
   RetryOptions retry;
   PacingOptions pacing;

@@ -65,9 +65,12 @@ void RecipientQueue::Add(CampaignKey campaign, const Candidate& candidate) {
 void RecipientQueue::AddLater(absl::Time not_before, CampaignKey campaign,
                               const Candidate& candidate) {
   if (waiting_[campaign].emplace(not_before, candidate).second) ++waiting_count_;
+  next_ripe_ = std::min(next_ripe_, not_before);
 }
 
 bool RecipientQueue::Ripen(absl::Time now) {
+  if (now < next_ripe_) return false;
+  next_ripe_ = absl::InfiniteFuture();
   bool any = false;
   for (auto& [campaign, later] : waiting_) {
     while (!later.empty() && later.begin()->first <= now) {
@@ -76,16 +79,9 @@ bool RecipientQueue::Ripen(absl::Time now) {
       --waiting_count_;
       any = true;
     }
+    if (!later.empty()) next_ripe_ = std::min(next_ripe_, later.begin()->first);
   }
   return any;
-}
-
-absl::Time RecipientQueue::NextRipe() const {
-  absl::Time next = absl::InfiniteFuture();
-  for (const auto& [campaign, later] : waiting_) {
-    if (!later.empty()) next = std::min(next, later.begin()->first);
-  }
-  return next;
 }
 
 void RecipientQueue::SetFloors(const std::vector<int>& days) {
@@ -252,6 +248,10 @@ void RecipientQueue::Drop(CampaignKey campaign) {
   if (const auto found = waiting_.find(campaign); found != waiting_.end()) {
     waiting_count_ -= static_cast<int64_t>(found->second.size());
     waiting_.erase(found);
+    next_ripe_ = absl::InfiniteFuture();
+    for (const auto& [other, later] : waiting_) {
+      if (!later.empty()) next_ripe_ = std::min(next_ripe_, later.begin()->first);
+    }
   }
 }
 
@@ -269,6 +269,7 @@ void RecipientQueue::Clear(absl::FunctionRef<void(absl::Time, const Ranked&)> ea
   ready_.clear();
   waiting_.clear();
   ready_count_ = waiting_count_ = 0;
+  next_ripe_ = absl::InfiniteFuture();
 }
 
 int64_t RecipientQueue::in_reach(int engaged_within) const {
@@ -287,6 +288,52 @@ int64_t RecipientQueue::ready(CampaignKey campaign, const Reach& reach) const {
     count += static_cast<int64_t>(tier.ready.size()) - (reach.beyond_reserve ? tier.reserved : 0);
   }
   return count;
+}
+
+std::vector<RecipientQueue::Count> RecipientQueue::Counts() const {
+  absl::btree_map<CampaignKey, Count> counts;
+  for (const auto& [campaign, tiers] : ready_) {
+    if (const int64_t may_go = ready(campaign); may_go > 0) counts[campaign].ready = may_go;
+  }
+  for (const auto& [campaign, later] : waiting_) {
+    if (later.empty()) continue;
+    Count& count = counts[campaign];
+    count.waiting = static_cast<int64_t>(later.size());
+    count.first_retry = later.begin()->first;
+    count.last_retry = later.rbegin()->first;
+  }
+  std::vector<Count> all;
+  for (auto& [campaign, count] : counts) {
+    count.campaign = campaign;
+    all.push_back(count);
+  }
+  return all;
+}
+
+bool RecipientQueue::Sample(CampaignKey campaign, int64_t stride, int64_t limit, Sampling* sampling,
+                            std::vector<Candidate>* sample) const {
+  const auto found = ready_.find(campaign);
+  if (found == ready_.end()) return true;
+  using Cursor = std::pair<Set::const_iterator, Set::const_iterator>;  // At, end.
+  std::vector<Cursor> cursors;
+  for (const Tier& tier : found->second) {
+    const Set& set = tier.ready;
+    const auto at = sampling->last.has_value() ? set.upper_bound(*sampling->last) : set.begin();
+    if (at != set.end()) cursors.emplace_back(at, set.end());
+  }
+  for (; !cursors.empty() && limit > 0; --limit) {
+    const auto best =
+        std::min_element(cursors.begin(), cursors.end(),
+                         [](const Cursor& a, const Cursor& b) { return *a.first < *b.first; });
+    const Candidate& candidate = *best->first++;
+    sampling->last = candidate;
+    if (sampling->skip-- <= 0) {
+      sample->push_back(candidate);
+      sampling->skip = stride - 1;
+    }
+    if (best->first == best->second) cursors.erase(best);
+  }
+  return cursors.empty();
 }
 
 }  // namespace crescendo::core

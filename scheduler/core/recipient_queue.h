@@ -63,8 +63,8 @@ class RecipientQueue {
   void AddLater(absl::Time not_before, CampaignKey campaign, const Candidate& candidate);
   // Those whose time has come may go. True if there were any.
   bool Ripen(absl::Time now);
-  // When the next one ripens; InfiniteFuture if none waits.
-  absl::Time NextRipe() const;
+  // When the next one ripens, or earlier; InfiniteFuture if none waits.
+  absl::Time NextRipe() const { return next_ripe_; }
 
   // The floors that lanes may have, in days, ascending. Nearly free when there were none.
   void SetFloors(const std::vector<int>& days);
@@ -105,6 +105,23 @@ class RecipientQueue {
   // As above, of all campaigns.
   int64_t in_reach(int engaged_within) const;
 
+  // Of each campaign with any in here.
+  struct Count {
+    CampaignKey campaign;
+    int64_t ready = 0;
+    int64_t waiting = 0;
+    absl::Time first_retry, last_retry;  // Of those that wait.
+  };
+  std::vector<Count> Counts() const;
+  // Goes on adding every `stride`-th of a campaign's that may go to `sample`, best first, and looks
+  // at no more than `limit` of them. True: that was the last. What changes meanwhile may be missed.
+  struct Sampling {
+    std::optional<Candidate> last;
+    int64_t skip = 0;
+  };
+  bool Sample(CampaignKey campaign, int64_t stride, int64_t limit, Sampling* sampling,
+              std::vector<Candidate>* sample) const;
+
  private:
   using Later = std::pair<absl::Time, Candidate>;
   using Set = absl::btree_set<Candidate>;
@@ -132,6 +149,7 @@ class RecipientQueue {
   int64_t waiting_count_ = 0;
   std::vector<int> floors_;
   EngagedDay today_ = 0;
+  absl::Time next_ripe_ = absl::InfiniteFuture();
 };
 
 }  // namespace crescendo::core

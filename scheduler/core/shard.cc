@@ -12,8 +12,12 @@
 namespace crescendo::core {
 
 Shard::Impl::Impl(const ProviderCatalog& providers, const ReplyClassifier& classifier,
-                  const Options& options)
-    : catalog_(providers), classifier_(classifier), options_(options), random_(options.seed) {
+                  const Options& options, const ports::TlsPolicies& tls)
+    : catalog_(providers),
+      classifier_(classifier),
+      options_(options),
+      tls_(tls),
+      random_(options.seed) {
   for (const Provider& provider : catalog_.providers()) {
     provider_by_id_[provider.id.text()] = static_cast<ProviderIndex>(providers_.size());
     providers_.push_back({provider, {}});
@@ -50,6 +54,7 @@ void Shard::Impl::Take(const base::Moment& now, absl::Span<const Letter> letters
 // ------------------------------------------------------------------------------------
 
 void Shard::Impl::Wake(LaneBook& lane) {
+  look_at_[static_cast<size_t>(lane.ip)] = absl::InfinitePast();
   if (std::exchange(lane.awake, true)) return;
   ips_[lane.ip].awake.push_back(lane.provider);
 }
@@ -63,6 +68,8 @@ void Shard::Impl::WakeProvider(ProviderIndex provider) {
 }
 
 void Shard::Impl::WakeIp(IpState& ip) {
+  look_at_[static_cast<size_t>(ip.index)] = absl::InfinitePast();
+  days_due_ = absl::InfinitePast();
   for (auto& lane : ip.lanes) {
     if (lane != nullptr) Wake(*lane);
   }
@@ -92,13 +99,20 @@ LaneBook& Shard::Impl::LaneOf(IpState& ip, ProviderIndex provider) {
   if (lane == nullptr) {
     lane = std::make_unique<LaneBook>();
     lane->lane = {ip.ip.id, providers_[provider].provider.id};
-    lane->ip = static_cast<int>(std::find_if(ips_.begin(), ips_.end(),
-                                             [&](const IpState& other) { return &other == &ip; }) -
-                                ips_.begin());
+    lane->ip = ip.index;
     lane->provider = provider;
     Wake(*lane);
   }
   return *lane;
+}
+
+LedgerRow& Shard::Impl::RowOf(LaneBook& lane, absl::CivilDay day) {
+  ips_[lane.ip].used.reset();
+  ips_[lane.ip].claimed.reset();
+  LedgerRow& row = lane.ledger[day];
+  row.lane = lane.lane;
+  row.day = day;
+  return row;
 }
 
 const Plan* Shard::Impl::PlanOf(const IpState& ip) const {
@@ -118,8 +132,10 @@ void Shard::Impl::On(const EgressIp& ip) {
     known->ip = ip;
     return;
   }
-  ips_.emplace_back().ip = ip;
-  IpState& added = ips_.back();
+  IpState& added = ips_.emplace_back();
+  added.ip = ip;
+  added.index = static_cast<int>(look_at_.size());
+  look_at_.push_back(absl::InfinitePast());
   for (size_t i = 0; i < pools_.size(); ++i) {
     const auto& members = pools_[i].pool.egress_ips;
     if (std::find(members.begin(), members.end(), ip.id) != members.end()) {
@@ -138,17 +154,40 @@ void Shard::Impl::On(const Plan& plan) {
   if (ip == nullptr) return;
   WakeIp(*ip);
   ip->plan = plan.id.text();
+  ip->evidence = true;  // A pause that an operator's change overtook is decided again.
   const absl::StatusOr<absl::TimeZone> zone = base::LoadZone(plan.time_zone);
   CRESCENDO_CHECK(zone.ok());
   ip->zone = *zone;
-  if (!ip->day.has_value() || ip->day->decision != DayDecision::kOpen) return;
-  // An edit while the day is open: the new cap and window hold from now on.
-  const int64_t cap = CapOf(plan, *ip->day);
-  if (cap != ip->day->cap) {
-    ip->day->cap = cap;
-    Emit(ports::PutPlanDay{*ip->day, {}});
+  // An edit while the day is open: the new window holds from now on; so do the new caps, see
+  // TurnDay.
+  if (DayIsOpen(*ip)) SetWindow(*ip, plan);
+}
+
+void Shard::Impl::On(const PlanDeleted& deleted) {
+  const auto found = plans_.find(deleted.plan.text());
+  if (found == plans_.end()) return;
+  if (IpState* ip = FindIp(found->second.egress_ip)) {
+    ip->plan.clear();
+    ip->day.reset();
+    WakeIp(*ip);
   }
-  SetWindow(*ip, plan);
+  plans_.erase(found);
+}
+
+void Shard::Impl::On(const Complaint& complaint) {
+  LedgerRow row;
+  row.lane = complaint.lane;
+  row.day = complaint.day;
+  IpState* ip = FindIp(complaint.lane.egress_ip);
+  if (ip == nullptr) return;
+  const auto provider = provider_by_id_.find(complaint.lane.provider.text());
+  if (provider != provider_by_id_.end()) {
+    const auto& ledger = LaneOf(*ip, provider->second).ledger;
+    if (const auto known = ledger.find(complaint.day); known != ledger.end()) row = known->second;
+  }
+  ++row.complaints;
+  On(row);
+  NewEvidence(*ip);
 }
 
 void Shard::Impl::On(const PlanDay& day) {
@@ -156,9 +195,9 @@ void Shard::Impl::On(const PlanDay& day) {
   if (ip == nullptr) return;
   WakeIp(*ip);
   ip->day = day;
-  if (const Plan* plan = PlanOf(*ip); plan != nullptr && day.decision == DayDecision::kOpen) {
-    SetWindow(*ip, *plan);
-  }
+  ip->evidence = true;
+  LoadSlots(*ip);
+  if (const Plan* plan = PlanOf(*ip); plan != nullptr && DayIsOpen(*ip)) SetWindow(*ip, *plan);
 }
 
 void Shard::Impl::On(const Campaign& campaign) {
@@ -178,10 +217,10 @@ void Shard::Impl::On(const Campaign& campaign) {
     // Its recipients move to the queues of the new pool.
     for (ProviderIndex p = 0; p < static_cast<int>(pools_[old_pool].queues.size()); ++p) {
       if (pools_[old_pool].queues[p] == nullptr) continue;
-      RecipientQueue rest;
+      RecipientQueue rest = NewQueue();
       auto& target = pools_[known.pool].queues;
       if (static_cast<int>(target.size()) <= p) target.resize(p + 1);
-      if (target[p] == nullptr) target[p] = std::make_unique<RecipientQueue>();
+      if (target[p] == nullptr) target[p] = std::make_unique<RecipientQueue>(NewQueue());
       pools_[old_pool].queues[p]->Clear(
           [&](absl::Time not_before, const RecipientQueue::Ranked& ranked) {
             RecipientQueue& to = ranked.campaign == campaign.key ? *target[p] : rest;
@@ -252,7 +291,7 @@ void Shard::Impl::On(const LedgerRow& row) {
   record.lane = row.lane;
   if (!provider_by_id_.contains(row.lane.provider.text())) On(record);
   LaneBook& lane = LaneOf(*ip, provider_by_id_.at(row.lane.provider.text()));
-  lane.ledger[row.day] = row;
+  RowOf(lane, row.day) = row;
   Wake(lane);
 }
 
@@ -273,12 +312,16 @@ void Shard::Impl::On(const ClaimAnswer& answer) {
     const auto delivery = got.find(flight.ranked.candidate.id);
     if (delivery != got.end()) {
       flight.claimed = *delivery->second;
-      lane.ready.push_back(std::move(flight));
+      if (flight.refusal.empty()) {
+        lane.ready.push_back(std::move(flight));
+      } else {
+        SettleRefused(lane, flight);
+      }
       continue;
     }
     // Not claimed: the slot was never taken. Either the store took nothing, or this one has ended.
-    --lane.ledger[flight.day].claimed;
-    NoVerdict(lane, flight.ranked.campaign);
+    --RowOf(lane, flight.day).claimed;
+    if (flight.refusal.empty()) NoVerdict(lane, flight.ranked.campaign);
     if (!answer.claimed.ok() && !IsCancelled(flight.ranked.campaign)) {
       Requeue(flight, absl::InfinitePast(), flight.tried.pinned_ip);
     } else {
@@ -294,7 +337,7 @@ void Shard::Impl::On(const ports::TransportEvent& event) {
   Wake(*found->second.lane);
   switch (event.kind) {
     case ports::TransportEvent::Kind::kOpened:
-      OnOpened(found->second);
+      OnOpened(found->second, event);
       break;
     case ports::TransportEvent::Kind::kSent:
       OnSent(found->second, event);
@@ -317,29 +360,17 @@ Event Shard::Impl::NewEvent(EventType type, const LaneBook* lane) const {
 }
 
 void Shard::Impl::SaveLane(LaneBook& lane, EventType type, std::string text) {
-  const Throttle::State& state = lane.throttle.state();
-  LaneRecord record;
-  record.lane = lane.lane;
-  record.paused = lane.paused;
-  record.pause_reason = lane.pause_reason;
-  record.stopped_until = state.stopped_until;
-  record.blocked = state.blocked;
-  record.stop_reason = state.stop_reason;
-  record.stop_count = state.stop_count;
-  record.rate_per_hour = state.rate_per_hour;
-  record.connection_limit = state.connection_limit;
-  record.last_raise_time = state.last_raise_time;
   Event event = NewEvent(type, &lane);
   event.text = std::move(text);
-  Emit(ports::PutLane{std::move(record), {std::move(event)}});
+  Emit(ports::PutLane{RecordOf(lane), {std::move(event)}});
 }
 
 // --- The face
 // ------------------------------------------------------------------------------------------
 
 Shard::Shard(const ProviderCatalog& providers, const ReplyClassifier& classifier,
-             const Options& options)
-    : impl_(std::make_unique<Impl>(providers, classifier, options)) {}
+             const Options& options, const ports::TlsPolicies& tls)
+    : impl_(std::make_unique<Impl>(providers, classifier, options, tls)) {}
 Shard::~Shard() = default;
 
 void Shard::Take(const base::Moment& now, absl::Span<const Letter> letters) {

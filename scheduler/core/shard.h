@@ -8,6 +8,12 @@
 //       ▲                                         │ pause, stop, drain
 //       └────────────────── release ◀─────────────┘
 //
+// TLS      connections are shared, so each mail is weighed against each of them (tls_policy.h): it
+// leaves over one that has the TLS it needs, and one is opened for the mail whose turn it is. What
+// no host is known to give is claimed and deferred with that reason, as if the host had refused it,
+// but without an attempt at any pace or throttle; so it is tried again and expires like all the
+// rest.
+//
 // Errors   none: what cannot go on waits, with a reason (wait.h). Impossible letters end the
 // process. Threads  one owner: the engine's. See      DESIGN §2 for the laws named in the code.
 #pragma once
@@ -26,10 +32,12 @@
 #include "scheduler/base/clock.h"
 #include "scheduler/core/options.h"
 #include "scheduler/core/reply_classifier.h"
+#include "scheduler/core/snapshot.h"
 #include "scheduler/core/status.h"
 #include "scheduler/domain/provider.h"
 #include "scheduler/ports/mx_resolver.h"
 #include "scheduler/ports/store.h"
+#include "scheduler/ports/tls_policy.h"
 #include "scheduler/ports/transport.h"
 
 namespace crescendo::core {
@@ -66,13 +74,21 @@ struct QueueLoading {
 struct Ended {
   std::vector<DeliveryId> deliveries;
 };
+struct PlanDeleted {
+  PlanId plan;
+};
+// A recipient complained, and the ledger of that day counts it (ports::CountComplaint).
+struct Complaint {
+  Lane lane;
+  absl::CivilDay day;
+};
 // Start nothing new any more.
 struct Drain {};
 
-using Letter =
-    std::variant<EgressIp, Pool, Plan, PlanDay, Campaign, LaneRecord, LedgerRow, NewDomain,
-                 std::vector<QueuedDelivery>, std::vector<Rescored>, MxAnswer, ClaimAnswer,
-                 ports::TransportEvent, StoreHealth, SuppressedAddress, Ended, QueueLoading, Drain>;
+using Letter = std::variant<EgressIp, Pool, Plan, PlanDay, Campaign, LaneRecord, LedgerRow,
+                            NewDomain, std::vector<QueuedDelivery>, std::vector<Rescored>, MxAnswer,
+                            ClaimAnswer, ports::TransportEvent, StoreHealth, SuppressedAddress,
+                            Ended, QueueLoading, PlanDeleted, Complaint, Drain>;
 
 // A write; `claim` is not 0 for a Claim, and comes back in its ClaimAnswer.
 struct Save {
@@ -95,9 +111,9 @@ using Effect = std::variant<Save, ports::OpenConnection, Send, Close, Resolve>;
 
 class Shard {
  public:
-  // `providers` and `classifier` outlive the shard.
-  Shard(const ProviderCatalog& providers, const ReplyClassifier& classifier,
-        const Options& options);
+  // All but `options` outlive the shard.
+  Shard(const ProviderCatalog& providers, const ReplyClassifier& classifier, const Options& options,
+        const ports::TlsPolicies& tls = ports::StrictestTls());
   ~Shard();
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
@@ -127,6 +143,18 @@ class Shard {
   // Every lane of `ip` that has recipients, a record or a ledger of today.
   std::vector<LaneStatus> LanesOf(const EgressIpId& ip) const;
   std::optional<LaneStatus> StatusOf(const Lane& lane) const;
+
+  // What a forecast starts from. Quick: of the queue it has the counts. The samples follow, a part
+  // of them with each SampleQueues, which looks at about `looks` recipients; true: that was all.
+  Snapshot Records() const;
+  bool SampleQueues(int64_t looks, Snapshot* snapshot) const;
+  // All that stands in the way now, the reason that the status shows first. Empty: nothing does.
+  std::vector<Wait> WaitsOf(const EgressIpId& ip) const;
+  std::vector<Wait> WaitsOf(const Lane& lane) const;
+  // Of a campaign at a provider, beside the lanes.
+  std::vector<Wait> WaitsOf(CampaignKey campaign, const ProviderId& provider) const;
+  QueuePlace PlaceOf(CampaignKey campaign, absl::string_view domain, DeliveryId delivery) const;
+
   // Messages handed to connections, and claims, that have not ended.
   int in_flight() const;
 

@@ -2,11 +2,14 @@
 //   shard.cc          letters in, records, the order of a step
 //   shard_load.cc     the queue after a start
 //   shard_mail.cc     recipients: MX answers, queues, suppression
-//   shard_days.cc     plan days: open, close, caps, shares
+//   shard_days.cc     plan days: open, close, edits, and what guardrails stop
+//   shard_caps.cc     what a plan day allows: caps, slots used, shares
 //   shard_pool.cc     which IPs take from which queue, and who of it
 //   shard_release.cc  who leaves next, and on which connection
 //   shard_outcome.cc  what a reply does
-//   shard_status.cc   snapshots
+//   shard_tls.cc      which connection and host has the TLS that a mail needs
+//   shard_status.cc   what is shown
+//   shard_snapshot.cc what a forecast starts from, and all reasons of a wait
 #pragma once
 
 #include <deque>
@@ -20,9 +23,11 @@
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
 #include "scheduler/base/random.h"
 #include "scheduler/core/arrivals.h"
 #include "scheduler/core/queue_load.h"
+#include "scheduler/core/ramp.h"
 #include "scheduler/core/shard.h"
 #include "scheduler/core/shard_state.h"
 
@@ -30,7 +35,8 @@ namespace crescendo::core {
 
 class Shard::Impl {
  public:
-  Impl(const ProviderCatalog& providers, const ReplyClassifier& classifier, const Options& options);
+  Impl(const ProviderCatalog& providers, const ReplyClassifier& classifier, const Options& options,
+       const ports::TlsPolicies& tls);
 
   void Take(const base::Moment& now, absl::Span<const Letter> letters);
   std::vector<Effect> Step(const base::Moment& now, absl::Span<const Letter> letters);
@@ -49,11 +55,19 @@ class Shard::Impl {
   void On(const MxAnswer& answer);
   void On(const ClaimAnswer& answer);
   void On(const ports::TransportEvent& event);
-  void On(const StoreHealth& health) { store_accepting_ = health.accepting; }
+  void On(const StoreHealth& health) {
+    store_accepting_ = health.accepting;
+    WakeAll();
+  }
   void On(const SuppressedAddress& suppressed);
   void On(const Ended& ended);
   void On(const QueueLoading& loading);
-  void On(const Drain&) { draining_ = true; }
+  void On(const PlanDeleted& deleted);
+  void On(const Complaint& complaint);
+  void On(const Drain&) {
+    draining_ = true;
+    WakeAll();
+  }
 
   // The lane, or lanes, may have something to do: see LaneBook::awake.
   void Wake(LaneBook& lane);
@@ -64,6 +78,8 @@ class Shard::Impl {
   IpState* FindIp(const EgressIpId& id);
   const IpState* FindIp(const EgressIpId& id) const;
   LaneBook& LaneOf(IpState& ip, ProviderIndex provider);
+  // To be changed: made if there is none yet.
+  LedgerRow& RowOf(LaneBook& lane, absl::CivilDay day);
   const Plan* PlanOf(const IpState& ip) const;
   const CampaignStatus& CampaignOf(CampaignKey key) const { return campaigns_.at(key); }
   bool IsCancelled(CampaignKey key) const {
@@ -109,12 +125,44 @@ class Shard::Impl {
   // --- shard_days.cc
   // -------------------------------------------------------------------------------
   void TurnDays();
+  void TurnDueDays();
+  void TurnDay(IpState& ip);
   void CloseOpenDay(IpState& ip, const Plan& plan);
+  // An edit that waited for today is in force.
+  void TakeNextShape(IpState& ip, const Plan& plan);
+  void EditOpenDay(IpState& ip, const Plan& plan);
+  // The plan's state follows what its newest day decided. False: the ramp does not go on.
+  bool FollowDay(IpState& ip);
+  // `acted_day`: see Plan.acted_day.
+  void MovePlan(IpState& ip, PlanState state, absl::CivilDay acted_day, EventType type,
+                const std::string& reason);
+  // To be judged in this step.
+  void NewEvidence(IpState& ip) {
+    ip.evidence = true;
+    days_due_ = absl::InfinitePast();
+  }
+  // Pauses what the evidence of an open day need not wait for.
+  void GuardToday(IpState& ip);
+  // By a guardrail. REQUIRES: the IP has a plan and a day.
+  void PauseLane(LaneBook& lane, const std::string& why);
+  DayFacts FactsOf(const IpState& ip) const;
+  std::vector<Evidence> EvidenceOfDay(const IpState& ip) const;
+  void CountSlot(IpState& ip);
+  void LoadSlots(IpState& ip);
+  void SaveDay(IpState& ip, EventType type, std::string text);
   void SetWindow(IpState& ip, const Plan& plan);
+
+  // --- shard_caps.cc
+  // -------------------------------------------------------------------------------
   absl::CivilDay DayOf(const IpState& ip) const;
-  bool Warming(const IpState& ip) const;
+  bool Warming(const IpState& ip) const;  // Paced, with providers' caps.
+  bool Capped(const IpState& ip) const;   // Warming, or graduated with bounded growth.
+  bool DayIsOpen(const IpState& ip) const {
+    return ip.day.has_value() && ip.day->decision == DayDecision::kOpen;
+  }
   int64_t Used(const LaneBook& lane, absl::CivilDay day) const;
   int64_t Used(const IpState& ip) const;
+  int64_t Claimed(const IpState& ip) const;  // In flight, of whatever day.
   // Of the lane on its plan day, from plan and provider; none: no cap of its own.
   std::optional<int64_t> ProviderCapOf(const IpState& ip, ProviderIndex provider) const;
   // Stopped for the rest of its day: its share goes to others.
@@ -139,6 +187,7 @@ class Shard::Impl {
   int64_t DemandOf(const IpState& ip, const LaneBook& lane) const;
   // Pinned recipients whose IP has left go where they belong now.
   void Rehouse();
+  RecipientQueue NewQueue() const;  // Knows the floors.
   void TellFloors();
   EngagedDay TodayUtc() const { return EngagedDayOf(now_.wall); }
   void KeepForWarming();
@@ -166,11 +215,18 @@ class Shard::Impl {
   void ReleaseIp(IpState& ip);
   void TendEngaged(IpState& ip);
   void Sleep(IpState& ip, LaneBook& lane, absl::Time until);
-  // What stops the whole IP, also what is claimed already.
+  // Told each reason, in the order in which they count; false: no more of them.
+  using Visit = absl::FunctionRef<bool(Wait)>;
+  // What stops the whole IP, also what is claimed already. False when `visit` said so, or when
+  // what else there is cannot be known before that ends; as below.
+  bool VisitIpStops(const IpState& ip, Visit visit) const;
   Wait IpStopping(const IpState& ip) const;
+  bool VisitIpWaits(const IpState& ip, Visit visit) const;  // The stops too.
   Wait IpBlocking(const IpState& ip) const;
   // May nothing of the lane be started, not even what is claimed?
   bool Stopped(const LaneBook& lane) const;
+  // All but the IP's own reasons, the queue and the connections.
+  bool VisitLaneWaits(const IpState& ip, const LaneBook& lane, int64_t share, Visit visit) const;
   // All but the IP's own reasons and the connections.
   // `pick`, if not null, is set when nothing blocks.
   Wait LaneBlocking(const IpState& ip, const LaneBook& lane, int64_t share,
@@ -180,39 +236,69 @@ class Shard::Impl {
   Wait ReachBlocking(const IpState& ip, const LaneBook& lane, const Sources& sources,
                      CampaignKey key) const;
   Wait CampaignBlocking(const CampaignStatus& campaign, ProviderIndex provider) const;
-  // Has it a host that `ip` may connect to now? If not, `until`, if not null, is lowered to when.
-  bool SiteUsable(const IpState& ip, SiteIndex site, absl::Time* until) const;
+  // The host that `ip` may connect to now, in the site's order, or none; for `mail`, if it is not
+  // null, one that is not known to refuse it its TLS. `until`, if not null, is lowered to when that
+  // changes.
+  std::optional<size_t> UsableHost(const IpState& ip, SiteIndex site,
+                                   const RecipientQueue::Ranked* mail, absl::Time* until) const;
+  bool SiteUsable(const IpState& ip, SiteIndex site, absl::Time* until) const {
+    return UsableHost(ip, site, nullptr, until).has_value();
+  }
   // Every host that an IP which serves the pool could connect to is one that mail never goes to.
   bool SiteForbidden(int pool, SiteIndex site) const;
   // Since when none of the hosts that such an IP can reach is up. InfiniteFuture: one is.
   absl::Time SiteDownSince(int pool, SiteIndex site) const;
   // What may not leave by this lane goes where it belongs: it bounces or expires, or another lane
-  // has it now.
-  bool Divert(const IpState& ip, const LaneBook& lane, const Pick& pick);
+  // has it now. Or no host gives it the TLS it needs, and it is deferred.
+  bool Divert(IpState& ip, LaneBook& lane, const Pick& pick);
   std::optional<Pick> BestFor(const IpState& ip, const LaneBook& lane,
                               const Sources& sources) const;
   std::optional<Pick> BestOf(const IpState& ip, const LaneBook& lane, const Sources& sources,
                              absl::FunctionRef<bool(CampaignKey)> open) const;
   bool TryClaim(IpState& ip, LaneBook& lane, const Pick& pick);
-  void TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick);
+  // `refusal`: see Flight.
+  void TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick, std::string refusal = "");
+  void TakeTokens(IpState& ip, LaneBook& lane, const Pick& pick);  // Of every rate.
   void FlushClaims();
   void Dispatch(LaneBook& lane);
   void Revoke(LaneBook& lane, bool all);
   void ReleaseFlights(LaneBook& lane, std::vector<Flight> flights);
-  bool EnsureConnection(LaneBook& lane, SiteIndex site);
-  ConnectionState* IdleConnection(LaneBook& lane, SiteIndex site);
+  bool EnsureConnection(LaneBook& lane, SiteIndex site, const RecipientQueue::Ranked& mail);
+  // The weakest that has what `mail` needs, so that the others are left to those that need more.
+  ConnectionState* IdleConnection(LaneBook& lane, const Flight& flight);
   int ConnectionLimit(const LaneBook& lane) const;
   void CloseIdle();
+  void SetIdle(ConnectionState& connection);
   void Trim(LaneBook& lane);
   void CloseConnection(ConnectionState& connection);
   void UpdateRates(const IpState& ip, LaneBook& lane);
 
+  // --- shard_tls.cc
+  // -----------------------------------------------------------------------------------------------
+  ports::TlsNeed NeedOf(const RecipientQueue::Ranked& mail, ProviderIndex provider,
+                        const ports::MxHost& host) const;
+  // Open or opening, to the site of `mail`.
+  bool Suits(const ConnectionState& connection, SiteIndex site,
+             const RecipientQueue::Ranked& mail) const;
+  // Why the host does not give what is needed, as far as is known now; null if it may.
+  const TlsFault* RefusalOf(const HostState& host, const ports::TlsNeed& need) const;
+  // Of all hosts of the site that are up; "" if one may give it, or none is up.
+  std::string RefusalOf(const IpState& ip, SiteIndex site,
+                        const RecipientQueue::Ranked& mail) const;
+  // How to ask for the TLS that `mail` needs.
+  void AskForTls(const RecipientQueue::Ranked& mail, ConnectionState* connection,
+                 ports::OpenConnection* open) const;
+  void LearnTls(ConnectionState& connection, const ports::TransportEvent& opened);
+  void TlsFailed(const ConnectionState& connection, const ports::TransportEvent& closed);
+
   // --- shard_outcome.cc
   // ----------------------------------------------------------------------------
-  void OnOpened(ConnectionState& connection);
+  void OnOpened(ConnectionState& connection, const ports::TransportEvent& event);
   void OnSent(ConnectionState& connection, const ports::TransportEvent& event);
   void OnClosed(ConnectionState& connection, const ports::TransportEvent& event);
   void SettleReply(ConnectionState& connection, const Flight& flight, const Reply& reply);
+  // Without a try.
+  void SettleRefused(LaneBook& lane, const Flight& flight);
   void SettleInDoubt(ConnectionState& connection, const Flight& flight, const std::string& detail);
   void SettleLost(ConnectionState& connection, const Flight& flight, const std::string& detail,
                   bool local_failure);
@@ -237,11 +323,21 @@ class Shard::Impl {
 
   // --- shard_status.cc
   // -----------------------------------------------------------------------------
+  LaneRecord RecordOf(const LaneBook& lane) const;
   LaneStatus StatusOf(const IpState& ip, const LaneBook& lane,
                       absl::Span<const int64_t> shares) const;
   PlanStatus StatusOf(const Plan& plan) const;
   std::vector<LaneStatus> LanesOf(const IpState& ip) const;
   Wait WaitOf(const IpState& ip, const LaneBook& lane, absl::Span<const int64_t> shares) const;
+
+  // --- shard_snapshot.cc
+  // ---------------------------------------------------------------------------
+  Snapshot Records() const;
+  bool SampleQueues(int64_t looks, Snapshot* snapshot) const;
+  std::vector<Wait> WaitsOf(const IpState& ip) const;
+  std::vector<Wait> WaitsOf(const IpState& ip, const LaneBook& lane) const;
+  std::vector<Wait> WaitsOf(const CampaignStatus& campaign, ProviderIndex provider) const;
+  QueuePlace PlaceOf(CampaignKey campaign, absl::string_view domain, DeliveryId delivery) const;
 
   void WakeAt(absl::Time time) {
     if (time > now_.wall) wake_ = std::min(wake_, time);
@@ -251,6 +347,7 @@ class Shard::Impl {
   const ProviderCatalog& catalog_;
   const ReplyClassifier& classifier_;
   const Options options_;
+  const ports::TlsPolicies& tls_;
   base::Random random_;
 
   base::Moment now_;
@@ -278,6 +375,9 @@ class Shard::Impl {
   absl::btree_set<std::pair<absl::Time, DomainKey>> ask_later_;
 
   std::deque<IpState> ips_;
+  // By IP: nothing is to be done there before. InfinitePast: a lane was woken.
+  std::vector<absl::Time> look_at_;
+  absl::Time days_due_ = absl::InfinitePast();  // No plan day turns before.
   std::deque<PoolState> pools_;
   std::vector<int> floors_;  // Of all plans, ascending: see RecipientQueue.
   bool weighted_ = false;    // Some campaign has a weight.
@@ -287,6 +387,8 @@ class Shard::Impl {
   absl::flat_hash_map<DeliveryId, Tried> tried_;
 
   std::map<ConnectionId, ConnectionState> connections_;  // Whose addresses lanes keep.
+  absl::Time close_idle_at_ = absl::InfiniteFuture();    // No idle connection is old before.
+  std::vector<ProviderIndex> engaged_;                   // Of TendEngaged, kept for its memory.
   bool starved_ = false;  // A lane got no connection because of options_.max_connections.
   int64_t last_connection_ = 0;
   int64_t last_claim_ = 0;

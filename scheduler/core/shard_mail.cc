@@ -34,9 +34,7 @@ RecipientQueue& Shard::Impl::QueueOf(int pool, ProviderIndex provider) {
   auto& queues = pools_[pool].queues;
   if (static_cast<int>(queues.size()) <= provider) queues.resize(provider + 1);
   if (queues[provider] == nullptr) {
-    queues[provider] = std::make_unique<RecipientQueue>();
-    queues[provider]->SetToday(TodayUtc());
-    queues[provider]->SetFloors(floors_);
+    queues[provider] = std::make_unique<RecipientQueue>(NewQueue());
   }
   for (IpState& ip : ips_) {
     if (Serves(ip, pool)) Wake(LaneOf(ip, provider));
@@ -270,19 +268,10 @@ void Shard::Impl::RefreshMx() {
 ProviderIndex Shard::Impl::ProviderOf(const ports::MxSet& mx) {
   std::vector<std::string> names;
   for (const ports::MxHost& host : mx.hosts) names.push_back(host.name);
-  const Provider& provider = catalog_.FindByMx(names);
-  if (&provider != &catalog_.fallback()) return provider_by_id_.at(provider.id.text());
-  // A site of its own, with the default limits. Its id is the hosts' domain, so that it is the same
-  // after a restart: "default.example.net" for mx1.example.net.
-  const std::string first = *std::min_element(names.begin(), names.end());
-  const std::vector<std::string> labels = absl::StrSplit(first, absl::MaxSplits('.', 1));
-  const bool deep = labels.size() == 2 && absl::StrContains(labels[1], '.');
-  Provider own = provider;
-  own.id = ProviderId(absl::StrCat(provider.id.text(), ".", deep ? labels[1] : first));
-  own.display_name = deep ? labels[1] : first;
-  const auto [found, is_new] =
-      provider_by_id_.try_emplace(own.id.text(), static_cast<ProviderIndex>(providers_.size()));
-  if (is_new) providers_.push_back({std::move(own), {}});
+  Provider provider = catalog_.SiteOf(names);
+  const auto [found, is_new] = provider_by_id_.try_emplace(
+      provider.id.text(), static_cast<ProviderIndex>(providers_.size()));
+  if (is_new) providers_.push_back({std::move(provider), {}});
   return found->second;
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "scheduler/core/consequence.h"
 #include "scheduler/core/retry.h"
 #include "scheduler/core/shard_impl.h"
 
@@ -18,17 +19,35 @@ std::string Cut(std::string text) {
   return text;
 }
 
-bool AboutRate(ReplyCategory category) {
-  return category == ReplyCategory::kRateLimited || category == ReplyCategory::kRateLimitedDomain ||
-         category == ReplyCategory::kDailyQuota;
+// Does a deferral of this kind tell of us or of the host, rather than of one recipient or of the
+// connection's end?
+bool IsPushback(ReplyCategory category) {
+  switch (category) {
+    case ReplyCategory::kMessagesPerConnection:
+    case ReplyCategory::kRecipientRate:
+    case ReplyCategory::kGreylisted:
+    case ReplyCategory::kMailboxFull:
+    case ReplyCategory::kUnknownRecipient:
+    case ReplyCategory::kRecipientDisabled:
+    case ReplyCategory::kMoved:
+    case ReplyCategory::kRecipientPolicy:
+      return false;
+    default:
+      return true;
+  }
+}
+
+bool IsBlocklist(ReplyCategory category) {
+  return category == ReplyCategory::kBlocklistPublic ||
+         category == ReplyCategory::kBlocklistProvider;
 }
 
 }  // namespace
 
-void Shard::Impl::OnOpened(ConnectionState& connection) {
+void Shard::Impl::OnOpened(ConnectionState& connection, const ports::TransportEvent& event) {
+  LearnTls(connection, event);
   if (connection.state != ConnectionState::State::kOpening) return;
-  connection.state = ConnectionState::State::kIdle;
-  connection.idle_since = now_.wall;
+  SetIdle(connection);
   HostWorks(connection);
   Dispatch(*connection.lane);
 }
@@ -52,8 +71,7 @@ void Shard::Impl::OnSent(ConnectionState& connection, const ports::TransportEven
   if (!event.connection_usable) {
     connection.state = ConnectionState::State::kClosing;  // The transport's kClosed follows.
   } else if (connection.state == ConnectionState::State::kBusy) {
-    connection.state = ConnectionState::State::kIdle;
-    connection.idle_since = now_.wall;
+    SetIdle(connection);
     if (connection.sent >= providers_[lane.provider].provider.messages_per_connection) {
       CloseConnection(connection);
     }
@@ -82,6 +100,8 @@ void Shard::Impl::OnClosed(ConnectionState& connection, const ports::TransportEv
       hosts_[connection.host].forbidden = true;
       hosts_[connection.host].fault = event.detail;
       WakeProvider(lane.provider);
+    } else if (event.tls_failed) {
+      TlsFailed(connection, event);
     } else if (event.reply.code >= 400) {
       const Classification meaning =
           classifier_.Classify(event.reply, providers_[lane.provider].provider.id);
@@ -119,7 +139,7 @@ ports::Settle Shard::Impl::NewSettle(const LaneBook& lane, const Flight& flight)
 
 void Shard::Impl::Finish(LaneBook& lane, CampaignKey campaign, ports::Settle settle,
                          EventType type) {
-  LedgerRow& row = lane.ledger[settle.claim_day];
+  LedgerRow& row = RowOf(lane, settle.claim_day);
   --row.claimed;
   switch (settle.slot) {
     case ports::Settle::Slot::kAccepted:
@@ -127,19 +147,21 @@ void Shard::Impl::Finish(LaneBook& lane, CampaignKey campaign, ports::Settle set
       break;
     case ports::Settle::Slot::kRefused:
       ++row.refused;
+      row.hard_bounces += settle.suppress == SuppressionReason::kHardBounce;
       break;
     case ports::Settle::Slot::kInDoubt:
       ++row.in_doubt;
       break;
     case ports::Settle::Slot::kDeferred:
       ++row.deferred;
+      row.pushback += settle.pushback;
       break;
   }
+  IpState& ip = ips_[lane.ip];
+  if (settle.slot != ports::Settle::Slot::kDeferred) CountSlot(ip);
+  if (settle.suppress.has_value() || settle.pushback) NewEvidence(ip);
   if (settle.slot != ports::Settle::Slot::kDeferred && settle.settle_day != settle.claim_day) {
-    LedgerRow& today = lane.ledger[settle.settle_day];
-    today.lane = lane.lane;
-    today.day = settle.settle_day;
-    ++today.carried;
+    ++RowOf(lane, settle.settle_day).carried;
   }
   Event event = NewEvent(type, &lane);
   event.campaign = CampaignOf(campaign).campaign.id;
@@ -162,6 +184,7 @@ void Shard::Impl::SettleReply(ConnectionState& connection, const Flight& flight,
   // A 5yz that is tried again for its meaning (a full mailbox, say) still counts at the receiver as
   // refused: only a 4yz gives its slot back (L1).
   settle.slot = reply.permanent() ? ports::Settle::Slot::kRefused : ports::Settle::Slot::kDeferred;
+  settle.pushback = settle.slot == ports::Settle::Slot::kDeferred && IsPushback(meaning.category);
   switch (meaning.disposition) {
     case Disposition::kAccept:
       settle.slot = ports::Settle::Slot::kAccepted;
@@ -231,6 +254,15 @@ void Shard::Impl::Retry(LaneBook& lane, const Flight& flight, ports::Settle sett
   Finish(lane, flight.ranked.campaign, std::move(settle),
          doubt ? EventType::kInDoubt : EventType::kDeferred);
   Requeue(again, at, pinned);
+}
+
+void Shard::Impl::SettleRefused(LaneBook& lane, const Flight& flight) {
+  Flight unsent = flight;
+  unsent.tried.first_attempt_time = flight.claimed.first_attempt_time;
+  ports::Settle settle = NewSettle(lane, unsent);
+  settle.category = ReplyCategory::kOtherTemporary;
+  settle.reply = Cut(unsent.refusal);
+  Retry(lane, unsent, std::move(settle), ReplyCategory::kOtherTemporary, absl::ZeroDuration());
 }
 
 void Shard::Impl::SettleInDoubt(ConnectionState& connection, const Flight& flight,
@@ -327,14 +359,16 @@ void Shard::Impl::ReactAtLane(LaneBook& lane, const Classification& meaning, con
     lane.local_fault = text;
     return;
   }
-  const absl::Duration own =
-      AboutRate(meaning.category) ? provider.rate_limit_stop : provider.block_stop;
-  // What the reply or its rule states is better known than the provider's usual wait.
-  const absl::Duration stop = meaning.stop_for > absl::ZeroDuration() ? meaning.stop_for : own;
+  const absl::Duration stop = LeastStop(meaning, provider);
   if (AboutRate(meaning.category)) {
     change = lane.throttle.OnRateLimited(now_.wall, stop, in_use, text, options_.throttle);
   } else {
     change = lane.throttle.OnBlocked(now_.wall, stop, in_use, text, options_.throttle);
+  }
+  const IpState& ip = ips_[lane.ip];
+  if (const Plan* plan = PlanOf(ip); plan != nullptr && IsBlocklist(meaning.category) &&
+                                     plan->guardrails.blocklist_pause && ip.day.has_value()) {
+    PauseLane(lane, text);
   }
   if (change != Throttle::Change::kStopped) return;
   SaveLane(lane, EventType::kLaneStopped,
@@ -370,10 +404,8 @@ void Shard::Impl::HoldSendingDomain(LaneBook& lane, const Classification& meanin
   const Provider& provider = providers_[lane.provider].provider;
   // Before the first refusal nothing was metered: take what the lane did, times our lanes there.
   const double in_use = std::max(at.meter.PerHour(now_.steady), lane.meter.PerHour(now_.steady));
-  const Throttle::Change change = at.throttle.OnRateLimited(
-      now_.wall,
-      meaning.stop_for > absl::ZeroDuration() ? meaning.stop_for : provider.rate_limit_stop, in_use,
-      text, options_.throttle);
+  const Throttle::Change change = at.throttle.OnRateLimited(now_.wall, LeastStop(meaning, provider),
+                                                            in_use, text, options_.throttle);
   if (change != Throttle::Change::kStopped) return;
   at.bucket.SetRate(at.throttle.rate_per_hour(), options_.pacing.warming_burst, now_.steady);
   event.egress_ip = EgressIpId();
@@ -444,7 +476,9 @@ void Shard::Impl::Accepted(LaneBook& lane, CampaignKey campaign) {
 void Shard::Impl::HostWorks(const ConnectionState& connection) {
   HostState& host = hosts_[connection.host];
   if (host.failures == 0) return;
-  host = HostState();
+  host.failures = 0;
+  host.backoff_until = absl::InfinitePast();
+  host.down_since = absl::InfiniteFuture();
   WakeProvider(connection.lane->provider);
 }
 

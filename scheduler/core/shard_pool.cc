@@ -124,6 +124,13 @@ int64_t Shard::Impl::DemandOf(const IpState& ip, const LaneBook& lane) const {
   return demand;
 }
 
+RecipientQueue Shard::Impl::NewQueue() const {
+  RecipientQueue queue;
+  queue.SetToday(TodayUtc());
+  queue.SetFloors(floors_);
+  return queue;
+}
+
 void Shard::Impl::TellFloors() {
   std::vector<int> floors;
   for (const auto& [id, plan] : plans_) {

@@ -22,6 +22,10 @@ constexpr int kLookAhead = 256;
 constexpr int kClaimsPerWrite = 500;
 // Recipients that leave a lane in one step without being sent, so that a step stays short.
 constexpr int kDivertedAtOnce = 1000;
+// After so long it is looked again whether a lane's claims still count on its idle connections.
+constexpr absl::Duration kClaimsEnd = absl::Seconds(1);
+// How often an IP whose lanes have used up their shares looks whether the shares have moved.
+constexpr absl::Duration kShareMoves = absl::Minutes(1);
 
 // A literal address.
 bool IsIpv6(absl::string_view address) { return absl::StrContains(address, ':'); }
@@ -34,6 +38,7 @@ bool Revokes(Reason reason) {
     case Reason::kLanePaused:
     case Reason::kPlanNotStarted:
     case Reason::kPlanPaused:
+    case Reason::kPlanAborted:
     case Reason::kOutsideWindow:
     case Reason::kDraining:
     case Reason::kNotInPool:
@@ -44,24 +49,48 @@ bool Revokes(Reason reason) {
   }
 }
 
+Wait FirstOf(absl::FunctionRef<void(absl::FunctionRef<bool(Wait)>)> visit_all) {
+  Wait first;
+  visit_all([&](Wait wait) {
+    first = std::move(wait);
+    return false;
+  });
+  return first;
+}
+
 }  // namespace
 
 void Shard::Impl::Release() {
   for (PoolState& pool : pools_) {
     for (size_t provider = 0; provider < pool.queues.size(); ++provider) {
       RecipientQueue* queue = pool.queues[provider].get();
-      if (queue == nullptr || queue->waiting() == 0) continue;
+      if (queue == nullptr || queue->NextRipe() == absl::InfiniteFuture()) continue;
       if (queue->Ripen(now_.wall)) WakeProvider(static_cast<ProviderIndex>(provider));
       WakeAt(queue->NextRipe());
     }
   }
   KeepForWarming();
-  for (IpState& ip : ips_) ReleaseIp(ip);
+  for (size_t i = 0; i < look_at_.size(); ++i) {
+    if (look_at_[i] <= now_.wall) {
+      // What it asks for is its own, to be asked for again until then.
+      const absl::Time others = std::exchange(wake_, absl::InfiniteFuture());
+      look_at_[i] = absl::InfiniteFuture();
+      ReleaseIp(ips_[i]);
+      look_at_[i] = std::min(look_at_[i], std::exchange(wake_, others));
+    }
+    WakeAt(look_at_[i]);
+  }
+  // Woken by one that had its turn after it.
+  if (std::find(look_at_.begin(), look_at_.end(), absl::InfinitePast()) != look_at_.end()) {
+    WakeAfter(now_.steady + absl::Milliseconds(1));
+  }
   FlushClaims();
 }
 
 void Shard::Impl::ReleaseIp(IpState& ip) {
   const Wait ip_wait = IpBlocking(ip);
+  // What is claimed then goes back.
+  if (Warming(ip)) WakeAt(ip.window_end);
   TendEngaged(ip);
   if (ip_wait.reason != Reason::kNone) {
     WakeAt(ip_wait.until);
@@ -95,8 +124,12 @@ void Shard::Impl::ReleaseIp(IpState& ip) {
     std::optional<Pick> pick;
     const Wait wait = LaneBlocking(ip, lane, shares[lane.provider], &pick);
     if (wait.reason != Reason::kNone) {
-      // What other lanes use and queue moves the shares: no alarm tells of that.
-      if (wait.reason != Reason::kProviderShare) Sleep(ip, lane, wait.until);
+      // What other lanes and IPs use and queue moves the shares: no alarm tells of that.
+      if (wait.reason == Reason::kProviderShare) {
+        WakeAt(now_.wall + kShareMoves);
+      } else {
+        Sleep(ip, lane, wait.until);
+      }
       continue;
     }
     if (Divert(ip, lane, *pick)) {
@@ -130,8 +163,8 @@ void Shard::Impl::Sleep(IpState& ip, LaneBook& lane, absl::Time until) {
 }
 
 void Shard::Impl::TendEngaged(IpState& ip) {
-  for (const ProviderIndex provider :
-       std::vector<ProviderIndex>(ip.engaged.begin(), ip.engaged.end())) {
+  engaged_.assign(ip.engaged.begin(), ip.engaged.end());
+  for (const ProviderIndex provider : engaged_) {
     LaneBook& lane = *ip.lanes[provider];
     if (lane.connections.empty() && lane.ready.empty() && lane.pinned.size() == 0) {
       ip.engaged.erase(provider);
@@ -152,68 +185,119 @@ bool Shard::Impl::Stopped(const LaneBook& lane) const {
 }
 
 Wait Shard::Impl::IpStopping(const IpState& ip) const {
-  if (draining_) return {Reason::kDraining, absl::InfiniteFuture(), ""};
-  if (ip.pool < 0) return {Reason::kNotInPool, absl::InfiniteFuture(), ""};
-  if (const Plan* plan = PlanOf(ip); plan != nullptr && plan->state != PlanState::kGraduated) {
-    if (plan->state == PlanState::kDraft)
-      return {Reason::kPlanNotStarted, absl::InfiniteFuture(), ""};
-    if (plan->state == PlanState::kPaused) {
-      return {Reason::kPlanPaused, absl::InfiniteFuture(), plan->state_reason};
-    }
-    if (loading_.has_value()) return LoadBlocking();
-    if (!ip.day.has_value() || ip.day->decision != DayDecision::kOpen) {
-      const absl::CivilDay first = ip.day.has_value() ? ip.day->day + 1 : plan->start_date;
-      const absl::CivilDay next = std::max(first, plan->start_date);
-      const absl::CivilDay sends = SendingDayFrom(plan->shape, next);
-      return {sends == next ? Reason::kBeforeStartDate : Reason::kOutsideWindow,
-              base::StartOf(sends, ip.zone), sends == next ? "" : "a day off of the plan"};
-    }
-    if (now_.wall < ip.window_start) return {Reason::kOutsideWindow, ip.window_start, ""};
-    if (now_.wall >= ip.window_end)
-      return {Reason::kOutsideWindow, ip.day_end, "today's window is over"};
-    if (const absl::Time open = ip.pacer.shape().OpenFrom(now_.wall); open > now_.wall)
-      return {Reason::kOutsideWindow, open, "an hour without mail"};
+  return FirstOf([&](Visit visit) { VisitIpStops(ip, visit); });
+}
+
+bool Shard::Impl::VisitIpStops(const IpState& ip, Visit visit) const {
+  const absl::Time never = absl::InfiniteFuture();
+  if (draining_ && !visit({Reason::kDraining, never, ""})) return false;
+  if (ip.pool < 0 && !visit({Reason::kNotInPool, never, ""})) return false;
+  const Plan* plan = PlanOf(ip);
+  if (plan == nullptr) return true;
+  const bool draft = plan->state == PlanState::kDraft, paused = plan->state == PlanState::kPaused;
+  if (draft && !visit({Reason::kPlanNotStarted, never, ""})) return false;
+  if (paused && !visit({Reason::kPlanPaused, never, plan->state_reason})) return false;
+  if (plan->state == PlanState::kAborted) {
+    visit({Reason::kPlanAborted, never, plan->state_reason});
+    return false;
   }
-  return {};
+  if (!Capped(ip)) return true;
+  if (loading_.has_value()) {
+    visit(LoadBlocking());
+    return false;
+  }
+  if (!DayIsOpen(ip)) {
+    const absl::CivilDay first = ip.day.has_value() ? ip.day->day + 1 : plan->start_date;
+    // A plan that stood still opens no day in the past.
+    const absl::CivilDay next =
+        std::max({first, plan->start_date, base::DayOf(now_.wall, ip.zone)});
+    const absl::CivilDay sends = SendingDayFrom(plan->shape, next);
+    const absl::Time opens = base::StartOf(sends, ip.zone);
+    // Days of a plan that is not running open once it runs.
+    if ((draft || paused) && opens <= now_.wall) return false;
+    if (sends == next) visit({Reason::kBeforeStartDate, opens, ""});
+    else visit({Reason::kOutsideWindow, opens, "a day off of the plan"});
+    return false;
+  }
+  if (!Warming(ip)) {
+    // The clock was set back: today's budget is that of a day which has ended.
+    const absl::Time start = base::StartOf(ip.day->day, ip.zone);
+    return now_.wall >= start || visit({Reason::kBeforeStartDate, start, ""});
+  }
+  if (now_.wall < ip.window_start) return visit({Reason::kOutsideWindow, ip.window_start, ""});
+  if (now_.wall >= ip.window_end) {
+    return visit({Reason::kOutsideWindow, ip.day_end, "today's window is over"});
+  }
+  const absl::Time open = ip.pacer.shape().OpenFrom(now_.wall);
+  return open <= now_.wall || visit({Reason::kOutsideWindow, open, "an hour without mail"});
 }
 
 Wait Shard::Impl::IpBlocking(const IpState& ip) const {
-  if (const Wait wait = IpStopping(ip); wait.reason != Reason::kNone) return wait;
-  if (Warming(ip)) {
-    if (const int64_t used = Used(ip); used >= ip.day->cap) {
-      return {Reason::kIpDailyCap, ip.day_end, absl::StrCat(used, " of ", ip.day->cap, " used")};
+  return FirstOf([&](Visit visit) { VisitIpWaits(ip, visit); });
+}
+
+bool Shard::Impl::VisitIpWaits(const IpState& ip, Visit visit) const {
+  if (!VisitIpStops(ip, visit)) return false;
+  if (Capped(ip)) {
+    const int64_t cap = ip.day->cap, today = Used(ip);
+    if (today >= cap &&
+        !visit({Reason::kIpDailyCap, ip.day_end, absl::StrCat(today, " of ", cap, " used")})) {
+      return false;
     }
-    if (ip.pacer.NextAt() > now_.wall) return {Reason::kIpPacing, ip.pacer.NextAt(), ""};
+    if (PlanOf(ip)->rolling_day) {
+      const int64_t in_flight = Claimed(ip), used = in_flight + ip.rolling.Used(now_.wall);
+      if (used >= cap && !visit({Reason::kRollingDay, ip.rolling.FreeAt(now_.wall, cap - in_flight),
+                                 absl::StrCat(used, " of ", cap, " used")})) {
+        return false;
+      }
+    }
+    if (Warming(ip) && today < cap && ip.pacer.NextAt() > now_.wall &&
+        !visit({Reason::kIpPacing, ip.pacer.NextAt(), ""})) {
+      return false;
+    }
   }
-  if (loading_.has_value()) return LoadBlocking();
-  if (!store_accepting_) return {Reason::kStoreUnavailable, absl::InfiniteFuture(), ""};
-  return {};
+  if (loading_.has_value() && !visit(LoadBlocking())) return false;
+  return store_accepting_ || visit({Reason::kStoreUnavailable, absl::InfiniteFuture(), ""});
 }
 
 Wait Shard::Impl::LaneBlocking(const IpState& ip, const LaneBook& lane, int64_t share,
                                std::optional<Pick>* pick) const {
-  if (lane.paused) return {Reason::kLanePaused, absl::InfiniteFuture(), lane.pause_reason};
-  if (const Wait wait = lane.throttle.Blocking(now_.wall); wait.reason != Reason::kNone)
-    return wait;
-  if (now_.wall < lane.local_backoff_until) {
-    return {Reason::kHostBackoff, lane.local_backoff_until, lane.local_fault};
+  const Wait wait = FirstOf([&](Visit visit) { VisitLaneWaits(ip, lane, share, visit); });
+  return wait.reason != Reason::kNone ? wait : QueueBlocking(ip, lane, pick);
+}
+
+bool Shard::Impl::VisitLaneWaits(const IpState& ip, const LaneBook& lane, int64_t share,
+                                 Visit visit) const {
+  if (lane.paused && !visit({Reason::kLanePaused, absl::InfiniteFuture(), lane.pause_reason})) {
+    return false;
   }
-  if (Warming(ip)) {
+  if (Wait wait = lane.throttle.Blocking(now_.wall);
+      wait.reason != Reason::kNone && !visit(std::move(wait))) {
+    return false;
+  }
+  if (now_.wall < lane.local_backoff_until &&
+      !visit({Reason::kHostBackoff, lane.local_backoff_until, lane.local_fault})) {
+    return false;
+  }
+  if (Warming(ip) && ip.day.has_value()) {
     const int64_t used = Used(lane, ip.day->day);
     if (const auto cap = ProviderCapOf(ip, lane.provider); cap.has_value() && used >= *cap) {
-      return {Reason::kProviderDailyCap, ip.day_end, absl::StrCat(used, " of ", *cap, " used")};
+      if (!visit(
+              {Reason::kProviderDailyCap, ip.day_end, absl::StrCat(used, " of ", *cap, " used")})) {
+        return false;
+      }
+    } else if (share > 0 && used >= share &&
+               !visit({Reason::kProviderShare, ip.day_end,
+                       absl::StrCat(used, " of ", share, " used")})) {
+      return false;
     }
-    if (share > 0 && used >= share) {
-      return {Reason::kProviderShare, ip.day_end, absl::StrCat(used, " of ", share, " used")};
-    }
   }
-  if (const absl::Duration at = lane.bucket.NextAt(); at > now_.steady) {
-    return {Reason::kLaneRate, now_.wall + (at - now_.steady), ""};
+  if (const absl::Duration at = lane.bucket.NextAt();
+      at > now_.steady && !visit({Reason::kLaneRate, now_.wall + (at - now_.steady), ""})) {
+    return false;
   }
-  if (const absl::Duration at = providers_[lane.provider].bucket.NextAt(); at > now_.steady) {
-    return {Reason::kProviderRate, now_.wall + (at - now_.steady), ""};
-  }
-  return QueueBlocking(ip, lane, pick);
+  const absl::Duration at = providers_[lane.provider].bucket.NextAt();
+  return at <= now_.steady || visit({Reason::kProviderRate, now_.wall + (at - now_.steady), ""});
 }
 
 Wait Shard::Impl::QueueBlocking(const IpState& ip, const LaneBook& lane,
@@ -313,15 +397,25 @@ Wait Shard::Impl::CampaignBlocking(const CampaignStatus& campaign, ProviderIndex
   return {};
 }
 
-bool Shard::Impl::SiteUsable(const IpState& ip, SiteIndex site, absl::Time* until) const {
+std::optional<size_t> Shard::Impl::UsableHost(const IpState& ip, SiteIndex site,
+                                              const RecipientQueue::Ranked* mail,
+                                              absl::Time* until) const {
   const SiteState& state = sites_[site];
   for (size_t i = 0; i < state.hosts.size(); ++i) {
     const HostState& host = hosts_[state.hosts[i]];
     if (host.forbidden || IsIpv6(state.mx.hosts[i].address) != IsIpv6(ip.ip.address)) continue;
-    if (host.backoff_until <= now_.wall) return true;
-    if (until != nullptr) *until = std::min(*until, host.backoff_until);
+    if (host.backoff_until > now_.wall) {
+      if (until != nullptr) *until = std::min(*until, host.backoff_until);
+      continue;
+    }
+    // Most hosts refuse nothing, and then nobody need be asked.
+    const bool refuses = std::max(host.not_encrypted.until, host.not_verified.until) > now_.wall;
+    if (mail == nullptr || !refuses ||
+        RefusalOf(host, NeedOf(*mail, state.provider, state.mx.hosts[i])) == nullptr) {
+      return i;
+    }
   }
-  return false;
+  return std::nullopt;
 }
 
 bool Shard::Impl::SiteForbidden(int pool, SiteIndex site) const {
@@ -351,7 +445,7 @@ absl::Time Shard::Impl::SiteDownSince(int pool, SiteIndex site) const {
   return since;
 }
 
-bool Shard::Impl::Divert(const IpState& ip, const LaneBook& lane, const Pick& pick) {
+bool Shard::Impl::Divert(IpState& ip, LaneBook& lane, const Pick& pick) {
   const DomainKey key = pick.ranked.candidate.domain;
   const DomainState& domain = domains_[static_cast<size_t>(key.value())];
   const bool takes_none = domain.mx == DomainState::Mx::kNoMail;
@@ -359,7 +453,12 @@ bool Shard::Impl::Divert(const IpState& ip, const LaneBook& lane, const Pick& pi
   const bool forbidden = !usable && SiteForbidden(CampaignOf(pick.ranked.campaign).pool, pick.site);
   const bool unwanted = SunHasSet(pick.ranked.campaign, pick.ranked.candidate);
   const bool moved = sites_[pick.site].provider != lane.provider;
-  if (!takes_none && usable && !moved && !unwanted) return false;
+  if (!takes_none && usable && !moved && !unwanted) {
+    std::string refusal = RefusalOf(ip, pick.site, pick.ranked);
+    if (refusal.empty()) return false;
+    TakeSlot(ip, lane, pick, std::move(refusal));
+    return true;
+  }
   const RecipientQueue::Ranked ranked = pick.ranked;
   pick.queue->Remove(ranked);
   if (takes_none) {
@@ -435,7 +534,7 @@ std::optional<Shard::Impl::Pick> Shard::Impl::BestOf(
 bool Shard::Impl::TryClaim(IpState& ip, LaneBook& lane, const Pick& pick) {
   int idle = 0, busy = 0;
   for (const ConnectionState* connection : lane.connections) {
-    if (connection->site != pick.site) continue;
+    if (!Suits(*connection, pick.site, pick.ranked)) continue;
     idle += connection->state == ConnectionState::State::kIdle;
     busy += connection->state == ConnectionState::State::kBusy;
   }
@@ -444,16 +543,16 @@ bool Shard::Impl::TryClaim(IpState& ip, LaneBook& lane, const Pick& pick) {
   const bool paced = Warming(ip) || lane.throttle.connection_limit() == 1;
   const int ahead = paced ? 0 : std::min(2 * busy, options_.pacing.steady_burst);
   if (waiting >= idle + ahead) {
-    EnsureConnection(lane, pick.site);
+    EnsureConnection(lane, pick.site, pick.ranked);
     return false;
   }
   TakeSlot(ip, lane, pick);
   // More connections than one carries are worth opening while there is more than they can take.
-  if (!paced && idle == 0) EnsureConnection(lane, pick.site);
+  if (!paced && idle == 0) EnsureConnection(lane, pick.site, pick.ranked);
   return true;
 }
 
-void Shard::Impl::TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick) {
+void Shard::Impl::TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick, std::string refusal) {
   pick.queue->Remove(pick.ranked);
   Flight flight;
   flight.ranked = pick.ranked;
@@ -462,11 +561,22 @@ void Shard::Impl::TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick) {
   }
   flight.site = pick.site;
   flight.day = DayOf(ip);
-  LedgerRow& row = lane.ledger[flight.day];
-  row.lane = lane.lane;
-  row.day = flight.day;
+  LedgerRow& row = RowOf(lane, flight.day);
   ++row.claimed;
   ++lane.claims_pending;
+  flight.refusal = std::move(refusal);
+  if (flight.refusal.empty()) TakeTokens(ip, lane, pick);
+  auto found = std::find_if(new_claims_.begin(), new_claims_.end(),
+                            [&](const auto& claim) { return claim.first == &lane; });
+  if (found == new_claims_.end()) {
+    new_claims_.push_back({&lane, {}});
+    found = std::prev(new_claims_.end());
+  }
+  found->second.push_back(std::move(flight));
+  if (static_cast<int>(found->second.size()) >= kClaimsPerWrite) FlushClaims();
+}
+
+void Shard::Impl::TakeTokens(IpState& ip, LaneBook& lane, const Pick& pick) {
   lane.bucket.Take(now_.steady);
   providers_[lane.provider].bucket.Take(now_.steady);
   lane.throttle.OnAttempt();
@@ -489,14 +599,6 @@ void Shard::Impl::TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick) {
   if (Warming(ip)) {
     ip.pacer.Take(now_.wall, ip.day->cap - Used(ip), options_.pacing, random_);
   }
-  auto found = std::find_if(new_claims_.begin(), new_claims_.end(),
-                            [&](const auto& claim) { return claim.first == &lane; });
-  if (found == new_claims_.end()) {
-    new_claims_.push_back({&lane, {}});
-    found = std::prev(new_claims_.end());
-  }
-  found->second.push_back(std::move(flight));
-  if (static_cast<int>(found->second.size()) >= kClaimsPerWrite) FlushClaims();
 }
 
 void Shard::Impl::FlushClaims() {
@@ -514,18 +616,18 @@ void Shard::Impl::FlushClaims() {
 }
 
 void Shard::Impl::Dispatch(LaneBook& lane) {
+  if (lane.ready.empty()) return;
   // A claim may come back after a stop that was not known when it was made (L6).
   Revoke(lane, /*all=*/Stopped(lane));
   std::vector<Flight> stranded;
   for (size_t i = 0; i < lane.ready.size();) {
     Flight& flight = lane.ready[i];
-    ConnectionState* connection = IdleConnection(lane, flight.site);
+    ConnectionState* connection = IdleConnection(lane, flight);
     if (connection == nullptr) {
       const bool coming =
-          std::any_of(lane.connections.begin(), lane.connections.end(), [&](const auto* other) {
-            return other->site == flight.site && other->state != ConnectionState::State::kClosing;
-          });
-      if (!coming && !EnsureConnection(lane, flight.site)) {
+          std::any_of(lane.connections.begin(), lane.connections.end(),
+                      [&](const auto* other) { return Suits(*other, flight.site, flight.ranked); });
+      if (!coming && !EnsureConnection(lane, flight.site, flight.ranked)) {
         stranded.push_back(std::move(flight));
         lane.ready.erase(lane.ready.begin() + static_cast<ptrdiff_t>(i));
       } else {
@@ -566,7 +668,7 @@ void Shard::Impl::ReleaseFlights(LaneBook& lane, std::vector<Flight> flights) {
     release.lane = lane.lane;
     release.day = flight.day;
     release.deliveries = {flight.ranked.candidate.id};
-    --lane.ledger[flight.day].claimed;
+    --RowOf(lane, flight.day).claimed;
     Emit(std::move(release));
     NoVerdict(lane, flight.ranked.campaign);
     Requeue(flight, absl::InfinitePast(), flight.tried.pinned_ip);
@@ -576,12 +678,14 @@ void Shard::Impl::ReleaseFlights(LaneBook& lane, std::vector<Flight> flights) {
 // --- Connections
 // -----------------------------------------------------------------------------------
 
-ConnectionState* Shard::Impl::IdleConnection(LaneBook& lane, SiteIndex site) {
+ConnectionState* Shard::Impl::IdleConnection(LaneBook& lane, const Flight& flight) {
+  ConnectionState* best = nullptr;
   for (ConnectionState* connection : lane.connections) {
-    if (connection->site == site && connection->state == ConnectionState::State::kIdle)
-      return connection;
+    if (connection->state != ConnectionState::State::kIdle) continue;
+    if (best != nullptr && best->tls <= connection->tls) continue;
+    if (Suits(*connection, flight.site, flight.ranked)) best = connection;
   }
-  return nullptr;
+  return best;
 }
 
 int Shard::Impl::ConnectionLimit(const LaneBook& lane) const {
@@ -590,17 +694,20 @@ int Shard::Impl::ConnectionLimit(const LaneBook& lane) const {
   return cut > 0 ? std::min(own, cut) : own;
 }
 
-bool Shard::Impl::EnsureConnection(LaneBook& lane, SiteIndex site) {
+bool Shard::Impl::EnsureConnection(LaneBook& lane, SiteIndex site,
+                                   const RecipientQueue::Ranked& mail) {
   // One that is being opened is enough for now: the next comes when this one is there.
   for (const ConnectionState* connection : lane.connections) {
-    if (connection->site == site && connection->state == ConnectionState::State::kOpening)
+    if (connection->state == ConnectionState::State::kOpening && Suits(*connection, site, mail)) {
       return true;
+    }
   }
   if (static_cast<int>(lane.connections.size()) >= ConnectionLimit(lane)) {
-    // An idle connection to another site makes room, once no claim counts on it.
+    // An idle connection to another site, or without the TLS that is needed, makes room, once no
+    // claim counts on it.
     if (lane.has_claims()) return false;
     for (ConnectionState* connection : lane.connections) {
-      if (connection->site != site && connection->state == ConnectionState::State::kIdle) {
+      if (connection->state == ConnectionState::State::kIdle && !Suits(*connection, site, mail)) {
         CloseConnection(*connection);
         break;
       }
@@ -613,26 +720,21 @@ bool Shard::Impl::EnsureConnection(LaneBook& lane, SiteIndex site) {
   }
   const SiteState& state = sites_[site];
   const EgressIp& ip = ips_[lane.ip].ip;
-  size_t first = 0;
-  for (; first < state.hosts.size(); ++first) {
-    const HostState& host = hosts_[state.hosts[first]];
-    if (!host.forbidden && host.backoff_until <= now_.wall &&
-        IsIpv6(state.mx.hosts[first].address) == IsIpv6(ip.address)) {
-      break;
-    }
-  }
-  if (first == state.hosts.size()) return false;
+  const std::optional<size_t> first = UsableHost(ips_[lane.ip], site, &mail, nullptr);
+  if (!first.has_value()) return false;
   ConnectionState connection;
   connection.id = ConnectionId(++last_connection_);
   connection.lane = &lane;
   connection.site = site;
-  connection.host = state.hosts[first];
+  connection.host = state.hosts[*first];
+  connection.mx = state.mx.hosts[*first];
   ports::OpenConnection open;
   open.connection = connection.id;
+  open.lane = lane.lane;
   open.source_address = ip.address;
   open.ehlo_name = ip.ehlo_name;
-  open.host = state.mx.hosts[first];
-  open.tls = providers_[lane.provider].provider.tls;
+  open.host = connection.mx;
+  AskForTls(mail, &connection, &open);
   const ConnectionId id = connection.id;
   lane.connections.push_back(&connections_.emplace(id, std::move(connection)).first->second);
   ips_[lane.ip].engaged.insert(lane.provider);
@@ -651,16 +753,27 @@ void Shard::Impl::Trim(LaneBook& lane) {
 }
 
 void Shard::Impl::CloseIdle() {
-  for (auto& [id, connection] : connections_) {
-    if (connection.state != ConnectionState::State::kIdle) continue;
-    if (!draining_ && connection.lane->has_claims()) continue;
-    const absl::Time close_at = connection.idle_since + options_.idle_connection;
-    if (draining_ || close_at <= now_.wall) {
-      CloseConnection(connection);
-    } else {
-      WakeAt(close_at);
+  if (now_.wall >= close_idle_at_ || draining_) {
+    close_idle_at_ = absl::InfiniteFuture();
+    for (auto& [id, connection] : connections_) {
+      if (connection.state != ConnectionState::State::kIdle) continue;
+      const absl::Time close_at = connection.idle_since + options_.idle_connection;
+      if (!draining_ && connection.lane->has_claims()) {
+        close_idle_at_ = std::min(close_idle_at_, std::max(close_at, now_.wall + kClaimsEnd));
+      } else if (draining_ || close_at <= now_.wall) {
+        CloseConnection(connection);
+      } else {
+        close_idle_at_ = std::min(close_idle_at_, close_at);
+      }
     }
   }
+  WakeAt(close_idle_at_);
+}
+
+void Shard::Impl::SetIdle(ConnectionState& connection) {
+  connection.state = ConnectionState::State::kIdle;
+  connection.idle_since = now_.wall;
+  close_idle_at_ = std::min(close_idle_at_, now_.wall + options_.idle_connection);
 }
 
 void Shard::Impl::CloseConnection(ConnectionState& connection) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <queue>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -18,6 +19,8 @@
 #include "scheduler/core/campaign_share.h"
 #include "scheduler/core/day_pacer.h"
 #include "scheduler/core/recipient_queue.h"
+#include "scheduler/core/rolling_day.h"
+#include "scheduler/core/status.h"
 #include "scheduler/core/throttle.h"
 #include "scheduler/core/token_bucket.h"
 #include "scheduler/domain/campaign.h"
@@ -42,14 +45,21 @@ struct ProviderState {
   bool ipv4 = false, ipv6 = false;  // Some host there has, or had, such an address.
 };
 
+// TLS that failed, and until when that is remembered.
+struct TlsFault {
+  absl::Time until = absl::InfinitePast();
+  std::string text;
+};
+
 // One address of a host.
 struct HostState {
   int failures = 0;        // In a row.
   bool forbidden = false;  // The transport never connects to it.
   absl::Time backoff_until = absl::InfinitePast();
-  absl::Time down_since =
-      absl::InfiniteFuture();  // No attempt went well since; InfiniteFuture: up.
+  absl::Time down_since = absl::InfiniteFuture();  // No attempt went well since; else it is up.
   std::string fault;
+  TlsFault not_encrypted, not_verified;  // It refused sessions that demanded so much.
+  TlsFault downgraded;  // The handshake failed where TLS was wished for: not tried again for now.
 };
 
 // A set of MX hosts. Domains with the same set share connections.
@@ -88,7 +98,8 @@ struct Flight {
   RecipientQueue::Ranked ranked;
   Tried tried;
   SiteIndex site = 0;
-  absl::CivilDay day;  // Whose slot it has.
+  absl::CivilDay day;   // Whose slot it has.
+  std::string refusal;  // Why no host is given it: it is deferred once it is claimed.
   ports::ClaimedDelivery claimed;
 };
 
@@ -107,7 +118,8 @@ struct LaneBook {
   RecipientQueue pinned;                      // Greylisted here: to be retried from here.
   std::vector<ConnectionState*> connections;  // Opening or open; oldest first.
   std::deque<Flight> ready;                   // Claimed and durable, waiting for a connection.
-  int claims_pending = 0;                     // Deliveries in a claim that is not answered yet.
+  LaneTls tls;
+  int claims_pending = 0;  // Deliveries in a claim that is not answered yet.
   absl::Time local_backoff_until = absl::InfinitePast();  // Our own trouble: bind, descriptors.
   std::string local_fault;
   // False: nothing can leave before a letter, or a time in IpState::alarms, wakes it.
@@ -130,6 +142,7 @@ struct Alarm {
 
 struct IpState {
   EgressIp ip;
+  int index = 0;     // Among all of them.
   int pool = -1;     // Index, or -1.
   std::string plan;  // Its id; "" if there is none.
   // Of the plan: today's day once it has been opened, else the last one.
@@ -139,12 +152,17 @@ struct IpState {
   absl::Time window_start, window_end;
   EngagementFloor floor;  // Of its plan today; 0 days: there is none.
   DayPacer pacer;
+  RollingDay rolling;                            // Slots used of late.
+  bool evidence = false;                         // There is new evidence of today to judge.
   std::vector<std::unique_ptr<LaneBook>> lanes;  // By provider; null until needed.
   // Thousands of small sites are lanes too, and few of them can do anything at a time.
   std::vector<ProviderIndex> awake;
   std::priority_queue<Alarm, std::vector<Alarm>, std::greater<Alarm>> alarms;
   // With connections, claimed or pinned recipients.
   absl::btree_set<ProviderIndex> engaged;
+  // Slots of the day that are gone, and those in flight, until a lane's ledger changes.
+  mutable std::optional<std::pair<absl::CivilDay, int64_t>> used;
+  mutable std::optional<int64_t> claimed;
 };
 
 // The best-ranked of a queue, which only the pool's warming IPs take today (see shard_pool.cc).
@@ -201,6 +219,12 @@ struct ConnectionState {
   SiteIndex site = 0;
   HostIndex host = 0;
   enum class State { kOpening, kIdle, kBusy, kClosing } state = State::kOpening;
+  ports::MxHost mx;
+  // What a mail that goes this way gets, for certain: as it was asked for, then as it is. In the
+  // clear it is kOpportunistic.
+  TlsPolicy tls = TlsPolicy::kOpportunistic;
+  std::vector<std::string> tls_names;  // That were verified.
+  std::string clear_reason;            // Why it was asked for without TLS.
   int sent = 0;
   absl::Time idle_since;
   std::optional<Flight> flight;

@@ -11,9 +11,7 @@ namespace crescendo::core {
 Wait Shard::Impl::WaitOf(const IpState& ip, const LaneBook& lane,
                          absl::Span<const int64_t> shares) const {
   const Wait ip_wait = IpBlocking(ip);
-  const bool unusable =
-      ip.pool < 0 ||
-      (Warming(ip) && (!ip.day.has_value() || ip.day->decision != DayDecision::kOpen));
+  const bool unusable = ip.pool < 0 || (Capped(ip) && !DayIsOpen(ip));
   // Reasons that only a person or another day can end come before those that pass by themselves.
   if (unusable || ip_wait.reason == Reason::kDraining) return ip_wait;
   if (ip_wait.reason == Reason::kLoading && !lane.paused) return ip_wait;
@@ -45,6 +43,20 @@ Wait Shard::Impl::WaitOf(const IpState& ip, const LaneBook& lane,
   return {};
 }
 
+LaneRecord Shard::Impl::RecordOf(const LaneBook& lane) const {
+  const Throttle::State& throttle = lane.throttle.state();
+  return {lane.lane,
+          lane.paused,
+          lane.pause_reason,
+          throttle.stopped_until,
+          throttle.blocked,
+          throttle.stop_reason,
+          throttle.stop_count,
+          throttle.rate_per_hour,
+          throttle.connection_limit,
+          throttle.last_raise_time};
+}
+
 LaneStatus Shard::Impl::StatusOf(const IpState& ip, const LaneBook& lane,
                                  absl::Span<const int64_t> shares) const {
   LaneStatus status;
@@ -53,9 +65,14 @@ LaneStatus Shard::Impl::StatusOf(const IpState& ip, const LaneBook& lane,
   status.today.lane = lane.lane;
   status.today.day = day;
   if (const auto row = lane.ledger.find(day); row != lane.ledger.end()) status.today = row->second;
-  if (Warming(ip) && ip.day.has_value()) status.ip_cap = ip.day->cap;
+  if (Capped(ip) && ip.day.has_value()) status.ip_cap = ip.day->cap;
   status.ip_used = Used(ip);
   status.provider_cap = ProviderCapOf(ip, lane.provider);
+  if (ip.day.has_value()) {
+    for (const ProviderDay& own : ip.day->providers) {
+      if (own.provider == lane.lane.provider) status.own_ramp = own;
+    }
+  }
   status.queued = DemandOf(ip, lane);
   status.retrying = lane.pinned.waiting();
   for (const Source& source : SourcesOf(ip, lane.provider)) {
@@ -64,25 +81,17 @@ LaneStatus Shard::Impl::StatusOf(const IpState& ip, const LaneBook& lane,
   for (const auto& [row_day, row] : lane.ledger) status.in_flight += static_cast<int>(row.claimed);
   status.connections = static_cast<int>(lane.connections.size());
   status.connection_limit = ConnectionLimit(lane);
+  status.tls = lane.tls;
   status.rate_per_hour = lane.bucket.rate_per_hour();
   status.wait =
       ip.pool < 0 ? Wait{Reason::kNotInPool, absl::InfiniteFuture(), ""} : WaitOf(ip, lane, shares);
-  const Throttle::State& throttle = lane.throttle.state();
-  status.record = {lane.lane,
-                   lane.paused,
-                   lane.pause_reason,
-                   throttle.stopped_until,
-                   throttle.blocked,
-                   throttle.stop_reason,
-                   throttle.stop_count,
-                   throttle.rate_per_hour,
-                   throttle.connection_limit,
-                   throttle.last_raise_time};
+  status.record = RecordOf(lane);
   const Plan* plan = PlanOf(ip);
   status.state = Warming(ip) ? LaneState::kWarming : LaneState::kSteady;
   if (plan != nullptr && plan->state == PlanState::kDraft) status.state = LaneState::kNotStarted;
-  if (now_.wall < throttle.stopped_until) status.state = LaneState::kHeld;
-  if (lane.paused || (plan != nullptr && plan->state == PlanState::kPaused)) {
+  if (now_.wall < status.record.stopped_until) status.state = LaneState::kHeld;
+  if (lane.paused || (plan != nullptr &&
+                      (plan->state == PlanState::kPaused || plan->state == PlanState::kAborted))) {
     status.state = LaneState::kPaused;
   }
   return status;
@@ -127,12 +136,11 @@ PlanStatus Shard::Impl::StatusOf(const Plan& plan) const {
     if (lane == nullptr) continue;
     const auto row = lane->ledger.find(ip->day->day);
     if (row == lane->ledger.end()) continue;
-    total.claimed += row->second.claimed;
-    total.accepted += row->second.accepted;
-    total.refused += row->second.refused;
-    total.in_doubt += row->second.in_doubt;
-    total.deferred += row->second.deferred;
-    total.carried += row->second.carried;
+    total += row->second;
+  }
+  if (DayIsOpen(*ip)) {
+    status.would_decide = CloseDay(plan, *ip->day, FactsOf(*ip));
+    status.projected_end = ProjectedEnd(plan, *ip->day);
   }
   return status;
 }

@@ -31,11 +31,11 @@ Names NamesOf(Reason reason) {
     case Reason::kBlocked:
       return {"BLOCKED", "stopped: the receiver refuses this IP"};
     case Reason::kLanePaused:
-      return {"LANE_PAUSED", "the lane is paused by an operator"};
+      return {"LANE_PAUSED", "the lane is paused"};
     case Reason::kPlanNotStarted:
       return {"PLAN_NOT_STARTED", "the plan is not started"};
     case Reason::kPlanPaused:
-      return {"PLAN_PAUSED", "the plan is paused by an operator"};
+      return {"PLAN_PAUSED", "the plan is paused"};
     case Reason::kBeforeStartDate:
       return {"BEFORE_START_DATE", "before the plan's start date"};
     case Reason::kOutsideWindow:
@@ -70,6 +70,12 @@ Names NamesOf(Reason reason) {
       return {"NOT_ENGAGED_ENOUGH", "who is left was not engaged lately enough for the plan"};
     case Reason::kLoading:
       return {"LOADING", "the queue is being loaded after a start"};
+    case Reason::kBetterRanked:
+      return {"BETTER_RANKED", "better-ranked recipients go first"};
+    case Reason::kPlanAborted:
+      return {"PLAN_ABORTED", "the plan is aborted"};
+    case Reason::kRollingDay:
+      return {"ROLLING_DAY", "the IP's cap is used up in the last 24 hours"};
   }
   return {"", ""};
 }

@@ -19,7 +19,7 @@ enum class Reason {
   kProviderRate,      // The bucket of all our IPs at this provider.
   kThrottled,         // The receiver said we are too fast: stopped for a while.
   kBlocked,           // The receiver refuses this IP (blocklist, reputation): stopped, look at it.
-  kLanePaused,        // By an operator.
+  kLanePaused,        // By an operator or a guardrail.
   kPlanNotStarted,
   kPlanPaused,
   kBeforeStartDate,
@@ -31,14 +31,16 @@ enum class Reason {
   kSendingDomainHeld,  // Our From domain is refused or limited there.
   kCampaignHeld,       // The campaign's content is refused there.
   kCampaignPaused,
-  kNoRoute,             // The domains' MX hosts are not known now.
-  kStoreUnavailable,    // Disk full: nothing new is claimed.
-  kDraining,            // The daemon is shutting down.
-  kInFlight,            // All that may leave has left; replies are awaited.
-  kNotInPool,           // The IP is in no pool.
-  kLoading,             // The queue is being read after a start.
-  kReservedForWarming,  // The best-ranked are for warming IPs, as long as these may take them
-                        // today.
+  kNoRoute,           // The domains' MX hosts are not known now.
+  kStoreUnavailable,  // Disk full: nothing new is claimed.
+  kDraining,          // The daemon is shutting down.
+  kInFlight,          // All that may leave has left; replies are awaited.
+  kNotInPool,         // The IP is in no pool.
+  kLoading,           // The queue is being read after a start.
+  kPlanAborted,
+  kRollingDay,          // The cap is used up in the last 24 hours.
+  kBetterRanked,        // Of one recipient: others are more engaged (L5).
+  kReservedForWarming,  // The best-ranked are for warming IPs, as long as these may take them today.
   kNotEngagedEnough,    // Who is left was not engaged as lately as the plan's floor asks.
 };
 absl::string_view ReasonCode(Reason reason);  // "IP_DAILY_CAP" …

@@ -70,6 +70,10 @@ absl::Status CheckFeedbackSenderId(absl::string_view id) {
 
 constexpr size_t kLargestBody = 10 << 20;
 constexpr size_t kMostHeaders = 50;
+// RFC 5321 §4.5.3.1.3: a path of 256 octets, with its < and >. A domain in U-labels may be longer
+// than in A-labels, so it is counted in these.
+constexpr size_t kLongestAddress = 254;
+constexpr size_t kLongestGiven = 1000;
 
 absl::Status CheckParts(const Campaign& campaign) {
   if (campaign.subject.empty()) return Bad("subject", "is empty");
@@ -200,8 +204,10 @@ absl::StatusOr<std::string> NormaliseAddress(absl::string_view address) {
   const auto bad = [&](absl::string_view fault) {
     return absl::InvalidArgumentError(absl::StrCat("address ", QuotedText(address), " ", fault));
   };
-  if (address.size() > 320)
-    return bad(absl::StrCat("is ", address.size(), " octets long; at most 320"));
+  const auto too_long = [&](size_t octets) {
+    return bad(absl::StrCat("is ", octets, " octets long; at most ", kLongestAddress));
+  };
+  if (address.size() > kLongestGiven) return too_long(address.size());
   const size_t at = address.rfind('@');
   if (at == absl::string_view::npos) return bad("has no @");
   if (const std::string fault = LocalPartFault(address.substr(0, at)); !fault.empty())
@@ -213,6 +219,7 @@ absl::StatusOr<std::string> NormaliseAddress(absl::string_view address) {
       !fault.empty()) {
     return bad(absl::StrCat("has a domain that ", fault));
   }
+  if (normal.size() > kLongestAddress) return too_long(normal.size());
   return normal;
 }
 

@@ -14,6 +14,7 @@
 #include "scheduler/domain/egress_ip.h"
 #include "scheduler/domain/engaged_day.h"
 #include "scheduler/domain/ids.h"
+#include "scheduler/domain/provider.h"
 #include "scheduler/domain/reply.h"
 
 namespace crescendo {
@@ -49,6 +50,9 @@ struct Campaign {
   // From the first attempt until retries are given up; while no host can be reached, from when that
   // began.
   absl::Duration lifetime = absl::Hours(72);
+  // What its mail needs at least; less than the provider's policy counts for nothing, nor does
+  // kNever.
+  TlsPolicy tls = TlsPolicy::kNever;
   // Where campaigns compete for a cap: its share, relative to the others'. 0: it has none of its
   // own and ranks with all others that have none. Range: [0, 1000].
   int weight = 0;

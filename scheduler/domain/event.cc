@@ -70,12 +70,22 @@ absl::string_view EventTypeName(EventType type) {
       return "IMPORTED";
     case EventType::kAlert:
       return "ALERT";
+    case EventType::kProbed:
+      return "PROBED";
+    case EventType::kPlanHeld:
+      return "PLAN_HELD";
+    case EventType::kPlanMoved:
+      return "PLAN_MOVED";
+    case EventType::kPlanAborted:
+      return "PLAN_ABORTED";
+    case EventType::kDeleted:
+      return "DELETED";
   }
   return "";
 }
 
 std::optional<EventType> ParseEventType(absl::string_view name) {
-  for (int i = 0; i <= static_cast<int>(EventType::kAlert); ++i) {
+  for (int i = 0; i <= static_cast<int>(kLastEventType); ++i) {
     const auto type = static_cast<EventType>(i);
     if (EventTypeName(type) == name) return type;
   }

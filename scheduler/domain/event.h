@@ -52,7 +52,15 @@ enum class EventType {
   kImported,
   // An operator must look.
   kAlert,
+  // A probe sent a message.
+  kProbed,
+  // More of a plan's life, and of what operators did.
+  kPlanHeld,
+  kPlanMoved,  // To another stage.
+  kPlanAborted,
+  kDeleted,
 };
+inline constexpr EventType kLastEventType = EventType::kDeleted;
 absl::string_view EventTypeName(EventType type);  // "ACCEPTED" …
 std::optional<EventType> ParseEventType(absl::string_view name);
 

@@ -22,6 +22,27 @@ struct LedgerRow {
   // either day, so it uses a slot of both.
   int64_t carried = 0;
 
+  // Evidence for guardrails (domain/plan.h).
+  int64_t hard_bounces = 0;  // Of `refused`: the address does not exist, and is suppressed.
+  int64_t complaints = 0;    // By recipients of this lane, that arrived on this day.
+  // Of `deferred`: what is about us or the host (rate, reputation, system), not about one recipient
+  // (greylisted, mailbox full, recipient rate), a connection's end or a failure of our own.
+  int64_t pushback = 0;
+
+  // The counts alone.
+  LedgerRow& operator+=(const LedgerRow& other) {
+    claimed += other.claimed;
+    accepted += other.accepted;
+    refused += other.refused;
+    in_doubt += other.in_doubt;
+    deferred += other.deferred;
+    carried += other.carried;
+    hard_bounces += other.hard_bounces;
+    complaints += other.complaints;
+    pushback += other.pushback;
+    return *this;
+  }
+
   // Slots of the day's cap that are gone. L1: used() <= cap, always.
   int64_t used() const { return claimed + accepted + refused + in_doubt + carried; }
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
@@ -25,12 +26,12 @@ absl::Status Bad(absl::string_view field, absl::string_view fault) {
   return absl::InvalidArgumentError(absl::StrCat(field, " ", fault));
 }
 
-absl::Status ValidateStages(absl::Span<const Stage> stages) {
-  if (stages.empty()) return Bad("stages", "is empty; give at least one stage, or a target");
+absl::Status ValidateStages(absl::string_view name, absl::Span<const Stage> stages) {
+  if (stages.empty()) return Bad(name, "is empty; give at least one stage, or a target");
   if (stages.size() > kMostStages)
-    return Bad("stages", absl::StrCat("has ", stages.size(), " entries; at most ", kMostStages));
+    return Bad(name, absl::StrCat("has ", stages.size(), " entries; at most ", kMostStages));
   for (size_t i = 0; i < stages.size(); ++i) {
-    const std::string field = absl::StrCat("stages[", i, "]");
+    const std::string field = absl::StrCat(name, "[", i, "]");
     if (stages[i].days < 1 || stages[i].days > 365) {
       return Bad(field + ".days", absl::StrCat("is ", stages[i].days, "; it must be 1 to 365"));
     }
@@ -38,6 +39,65 @@ absl::Status ValidateStages(absl::Span<const Stage> stages) {
       return Bad(field + ".daily_cap",
                  absl::StrCat("is ", stages[i].daily_cap, "; it must be 1 to ", kLargestCap));
     }
+  }
+  return absl::OkStatus();
+}
+
+// Not NaN either.
+bool IsShare(double value) { return value >= 0 && value <= 1; }
+
+absl::Status ValidateThresholds(absl::string_view name, const Thresholds& t) {
+  const std::string field = absl::StrCat("guardrails.", name);
+  for (const auto& [part, value] :
+       {std::pair{".hold", t.hold}, {".step_back", t.step_back}, {".pause", t.pause}}) {
+    if (!IsShare(value)) {
+      return Bad(field + part,
+                 absl::StrCat("is ", value, "; it must be a share in [0, 1], 0 for never"));
+    }
+  }
+  double below = 0;
+  for (const double value : {t.hold, t.step_back, t.pause}) {
+    if (value == 0) continue;
+    if (value < below) {
+      return Bad(field, absl::StrCat("is ", t.hold, ", ", t.step_back, ", ", t.pause,
+                                     "; it must rise from hold over step_back to pause"));
+    }
+    below = value;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateCount(absl::string_view field, int64_t value, int64_t least, int64_t most) {
+  if (value >= least && value <= most) return absl::OkStatus();
+  return Bad(field, absl::StrCat("is ", value, "; it must be ", least, " to ", most));
+}
+
+absl::Status ValidateGuardrails(const Guardrails& guardrails) {
+  RETURN_IF_ERROR(ValidateThresholds("hard_bounces", guardrails.hard_bounces));
+  RETURN_IF_ERROR(ValidateThresholds("complaints", guardrails.complaints));
+  RETURN_IF_ERROR(ValidateThresholds("deferrals", guardrails.deferrals));
+  RETURN_IF_ERROR(ValidateCount("guardrails.min_sample", guardrails.min_sample, 1, kLargestCap));
+  RETURN_IF_ERROR(
+      ValidateCount("guardrails.min_complaints", guardrails.min_complaints, 1, 1'000'000));
+  RETURN_IF_ERROR(
+      ValidateCount("guardrails.early_sample", guardrails.early_sample, 0, kLargestCap));
+  if (!(guardrails.clear_at > 0 && guardrails.clear_at <= 1)) {
+    return Bad("guardrails.clear_at",
+               absl::StrCat("is ", guardrails.clear_at, "; it must be in (0, 1]"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateProviderRamps(absl::Span<const ProviderRamp> ramps) {
+  absl::flat_hash_set<std::string> seen;
+  for (size_t i = 0; i < ramps.size(); ++i) {
+    const std::string field = absl::StrCat("provider_ramps[", i, "]");
+    if (ramps[i].provider.empty()) return Bad(field + ".provider", "is empty; name a provider");
+    if (!seen.insert(ramps[i].provider.text()).second) {
+      return Bad(field + ".provider",
+                 absl::StrCat("names ", ramps[i].provider.text(), " again; one ramp per provider"));
+    }
+    RETURN_IF_ERROR(ValidateStages(field + ".stages", ramps[i].stages));
   }
   return absl::OkStatus();
 }
@@ -54,6 +114,22 @@ absl::string_view PlanStateName(PlanState state) {
       return "PAUSED";
     case PlanState::kGraduated:
       return "GRADUATED";
+    case PlanState::kHeld:
+      return "HELD";
+    case PlanState::kAborted:
+      return "ABORTED";
+  }
+  return "";
+}
+
+absl::string_view SignalName(Signal signal) {
+  switch (signal) {
+    case Signal::kHardBounces:
+      return "HARD_BOUNCES";
+    case Signal::kComplaints:
+      return "COMPLAINTS";
+    case Signal::kDeferrals:
+      return "DEFERRALS";
   }
   return "";
 }
@@ -68,8 +144,18 @@ absl::string_view DayDecisionName(DayDecision decision) {
       return "REPEAT";
     case DayDecision::kGraduate:
       return "GRADUATE";
+    case DayDecision::kHold:
+      return "HOLD";
+    case DayDecision::kStepBack:
+      return "STEP_BACK";
+    case DayDecision::kPause:
+      return "PAUSE";
   }
   return "";
+}
+
+bool IsCapped(const Plan& plan) {
+  return plan.state != PlanState::kGraduated || plan.bounded_growth;
 }
 
 std::vector<Stage> ClassicRamp(int64_t target) {
@@ -88,7 +174,11 @@ absl::Status ValidatePlan(const Plan& plan) {
     return Bad("plan_id", fault);
   if (plan.egress_ip.empty())
     return Bad("egress_ip", "is empty; name the egress IP the plan is for");
-  RETURN_IF_ERROR(ValidateStages(plan.stages));
+  return ValidateShape(plan);
+}
+
+absl::Status ValidateShape(const PlanShape& plan) {
+  RETURN_IF_ERROR(ValidateStages("stages", plan.stages));
   absl::flat_hash_set<std::string> seen;
   for (size_t i = 0; i < plan.provider_caps.size(); ++i) {
     const ProviderCap& cap = plan.provider_caps[i];
@@ -103,6 +193,8 @@ absl::Status ValidatePlan(const Plan& plan) {
                  absl::StrCat("is ", cap.daily_cap, "; it must be 0 to ", kLargestCap));
     }
   }
+  RETURN_IF_ERROR(ValidateProviderRamps(plan.provider_ramps));
+  RETURN_IF_ERROR(ValidateGuardrails(plan.guardrails));
   if (const auto zone = base::LoadZone(plan.time_zone); !zone.ok()) {
     return Bad("time_zone", absl::StrCat("is not usable: ", zone.status().message()));
   }

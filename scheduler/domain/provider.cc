@@ -1,10 +1,12 @@
 #include "scheduler/domain/provider.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "scheduler/base/check.h"
 
@@ -54,6 +56,17 @@ const Provider& ProviderCatalog::FindByMx(absl::Span<const std::string> mx_hosts
     }
   }
   return best != nullptr ? *best : fallback();
+}
+
+Provider ProviderCatalog::SiteOf(absl::Span<const std::string> mx_hosts) const {
+  Provider site = FindByMx(mx_hosts);
+  if (site.id != fallback().id) return site;
+  const std::string first = *std::min_element(mx_hosts.begin(), mx_hosts.end());
+  const std::vector<std::string> labels = absl::StrSplit(first, absl::MaxSplits('.', 1));
+  const bool deep = labels.size() == 2 && absl::StrContains(labels[1], '.');
+  site.display_name = deep ? labels[1] : first;
+  site.id = ProviderId(absl::StrCat(site.id.text(), ".", site.display_name));
+  return site;
 }
 
 const Provider* ProviderCatalog::Find(const ProviderId& id) const {

@@ -14,8 +14,14 @@
 
 namespace crescendo {
 
-// How a session to this provider uses STARTTLS. kVerified also checks name and chain.
-enum class TlsPolicy { kOpportunistic, kRequired, kVerified, kNever };
+// How a session uses STARTTLS. The weakest first, so that the stricter of two is the greater.
+enum class TlsPolicy {
+  kNever,
+  kOpportunistic,  // When it is offered and works.
+  kRequired,       // No mail without it.
+  kVerified,       // And the certificate's name and chain are checked.
+};
+inline bool DemandsTls(TlsPolicy policy) { return policy >= TlsPolicy::kRequired; }
 
 struct Provider {
   ProviderId id;
@@ -46,6 +52,10 @@ class ProviderCatalog {
   // The provider whose suffixes match *every* one of `mx_hosts` (any case, trailing dot allowed);
   // the longest suffix wins. The fallback when there is none, or `mx_hosts` is empty.
   const Provider& FindByMx(absl::Span<const std::string> mx_hosts) const;
+  // The same, but for hosts of nobody known a site of its own with the fallback's limits, whose id
+  // is the hosts' domain, so that it is the same after a restart: "default.example.net" for
+  // mx1.example.net. REQUIRES: `mx_hosts` is not empty.
+  Provider SiteOf(absl::Span<const std::string> mx_hosts) const;
   // nullptr if there is no such provider.
   const Provider* Find(const ProviderId& id) const;
   const Provider& fallback() const { return providers_.back(); }

@@ -1,5 +1,7 @@
 #include "scheduler/domain/reply.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -42,6 +44,19 @@ std::string Reply::ToString() const {
   const std::string joined = JoinedText();
   if (!joined.empty()) absl::StrAppend(&text, " ", joined);
   return text;
+}
+
+std::vector<std::string> Reply::WireLines() const {
+  if (code == 0) return lines;
+  const std::string front = enhanced.present() ? enhanced.ToString() : "";
+  std::vector<std::string> wire;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    std::string line = absl::StrCat(code, i + 1 < lines.size() ? "-" : " ", front,
+                                    front.empty() || lines[i].empty() ? "" : " ", lines[i]);
+    wire.push_back(std::move(line));
+  }
+  if (wire.empty()) wire.push_back(ToString());
+  return wire;
 }
 
 namespace {

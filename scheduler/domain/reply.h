@@ -43,6 +43,8 @@ struct Reply {
   std::string JoinedText() const;
   // "421 4.7.28 text of all lines": for people, events and logs.
   std::string ToString() const;
+  // As it came, line by line: "250-mx1.example", "250 SIZE 1000". An enhanced code stands on each.
+  std::vector<std::string> WireLines() const;
 };
 
 // What a reply is about. DESIGN §4's table, split where the action differs.

@@ -1,19 +1,19 @@
 // What callers ask for: checked against what is in force, written, and answered once it is too.
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "scheduler/base/status_macros.h"
-#include "scheduler/engine/engine_impl.h"
+#include "scheduler/engine/records.h"
 
 namespace crescendo::engine {
 namespace {
 
-// A verb without a revision that met another writer is tried again so often.
-constexpr int kMostTries = 10;
-
 // One of each stream that imports, and more streams than that are not open.
 constexpr size_t kMostImportsThatWait = 1000;
+
+}  // namespace
 
 absl::Status Gone() {
   return absl::UnavailableError("the daemon is shutting down; try again later");
@@ -28,18 +28,16 @@ absl::Status Stale(absl::string_view kind, absl::string_view id) {
       absl::StrCat("etag: ", kind, " ", id, " has changed since it was read; read it again"));
 }
 
-void Describe(Event& event, const EgressIp& ip) { event.egress_ip = ip.id; }
-void Describe(Event& event, const Pool& pool) { event.pool = pool.id; }
-void Describe(Event& event, const Plan& plan) {
-  event.plan = plan.id;
-  event.egress_ip = plan.egress_ip;
-}
-void Describe(Event& event, const Campaign& campaign) {
-  event.campaign = campaign.id;
-  event.pool = campaign.pool;
+std::string StateReason(const Request& request) {
+  if (request.actor.empty()) return request.reason;
+  return request.reason.empty() ? absl::StrCat("by ", request.actor)
+                                : absl::StrCat(request.reason, " (", request.actor, ")");
 }
 
-}  // namespace
+std::string AuditText(const Request& request, bool create, absl::string_view kind) {
+  return absl::StrCat(kind, create ? " created" : " updated", request.reason.empty() ? "" : ": ",
+                      request.reason);
+}
 
 Event Engine::Impl::AuditEvent(EventType type, const Request& request, std::string text) const {
   Event event;
@@ -88,34 +86,6 @@ absl::Status Engine::Impl::CheckReferences(const Pool& pool) const {
   return absl::OkStatus();
 }
 
-absl::Status Engine::Impl::CheckSameIp(const Plan& plan) const {
-  const Plan* before = shard_.FindPlan(plan.id);
-  if (before == nullptr || plan.revision == 0 || before->egress_ip == plan.egress_ip) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError("egress_ip: a plan's egress IP cannot change; make a new plan");
-}
-
-absl::Status Engine::Impl::CheckReferences(const Plan& plan) const {
-  for (const ProviderCap& cap : plan.provider_caps) {
-    if (edges_.providers->Find(cap.provider) == nullptr) {
-      return absl::NotFoundError(absl::StrCat("provider_caps: provider \"", cap.provider.text(),
-                                              "\" does not exist; see the list of providers"));
-    }
-  }
-  if (shard_.FindEgressIp(plan.egress_ip) == nullptr) {
-    return absl::NotFoundError(absl::StrCat("egress_ip: egress IP \"", plan.egress_ip.text(),
-                                            "\" does not exist; create it first"));
-  }
-  const Plan* other = shard_.FindPlanOf(plan.egress_ip);
-  if (other != nullptr && other->id != plan.id) {
-    return absl::FailedPreconditionError(absl::StrCat("egress_ip: ", plan.egress_ip.text(),
-                                                      " has plan ", other->id.text(),
-                                                      "; an egress IP has one plan"));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Engine::Impl::CheckReferences(const Campaign& campaign) const {
   if (shard_.FindPool(campaign.pool) == nullptr) {
     return absl::NotFoundError(
@@ -126,64 +96,6 @@ absl::Status Engine::Impl::CheckReferences(const Campaign& campaign) const {
 
 // --- Records
 // --------------------------------------------------------------------------------------------
-
-template <class Record>
-void Engine::Impl::CommitPut(ports::Put<Record> put, Done<Record> done) {
-  Job job;
-  job.writes.push_back(std::move(put));
-  job.done = [this, done = std::move(done)](absl::Status status,
-                                            absl::Span<ports::WriteResult> results) mutable {
-    if (status.ok()) status = results[0].status;
-    if (!status.ok()) {
-      PostTask([done = std::move(done), status]() mutable { done(status); });
-      return;
-    }
-    Record stored = std::get<Record>(std::move(results[0].value));
-    // A replayed answer may be older than what is in force.
-    if (!results[0].replayed) PostLetter(stored);
-    PostTask([done = std::move(done), stored = std::move(stored)]() mutable {
-      done(std::move(stored));
-    });
-  };
-  committer_.Post(std::move(job));
-}
-
-namespace {
-
-// The checks that all records share. `before`: what is in force under the record's id, or nullptr.
-template <class Record>
-absl::Status CheckRevision(const Record& record, const Record* before, bool validate_only,
-                           absl::string_view kind) {
-  if (record.revision == 0) {
-    // A repeated create with a request_id is for the store to recognise.
-    if (before != nullptr && validate_only) {
-      return absl::AlreadyExistsError(
-          absl::StrCat(kind, " \"", record.id.text(), "\" exists already"));
-    }
-    return absl::OkStatus();
-  }
-  if (before == nullptr) return NotFound(kind, record.id.text());
-  if (before->revision != record.revision) return Stale(kind, record.id.text());
-  return absl::OkStatus();
-}
-
-// Is a create that may have been answered before? Then it gets its answer whatever has changed
-// since, and another body under its request_id gets told so: the store decides.
-bool LeftToStore(const Request& request, int64_t revision) {
-  return revision == 0 && !request.key.id.empty() && !request.validate_only;
-}
-
-template <class Record>
-void Stamp(Record& record, const Record* before, absl::Time now) {
-  record.create_time = before != nullptr && record.revision != 0 ? before->create_time : now;
-}
-
-std::string AuditText(const Request& request, bool create, absl::string_view kind) {
-  return absl::StrCat(kind, create ? " created" : " updated", request.reason.empty() ? "" : ": ",
-                      request.reason);
-}
-
-}  // namespace
 
 void Engine::Put(EgressIp ip, Request request, Done<EgressIp> done) {
   impl_->PostTask([impl = impl_.get(), ip = std::move(ip), request = std::move(request),
@@ -234,32 +146,6 @@ void Engine::Put(Pool pool, Request request, Done<Pool> done) {
   });
 }
 
-void Engine::Put(Plan plan, Request request, Done<Plan> done) {
-  impl_->PostTask([impl = impl_.get(), plan = std::move(plan), request = std::move(request),
-                   done = std::move(done)]() mutable {
-    if (impl->stopped()) return done(Gone());
-    const Plan* before = impl->shard_.FindPlan(plan.id);
-    absl::Status status = ValidatePlan(plan);
-    if (status.ok()) status = impl->CheckSameIp(plan);
-    absl::Status refusal = impl->CheckReferences(plan);
-    if (status.ok() && !LeftToStore(request, plan.revision)) status = refusal;
-    if (status.ok()) status = CheckRevision(plan, before, request.validate_only, "plan");
-    if (!status.ok()) return done(status);
-    Stamp(plan, before, impl->now());
-    const bool create = plan.revision == 0;
-    // Its state moves by verbs only.
-    plan.state = create ? PlanState::kDraft : before->state;
-    plan.state_reason = create ? "" : before->state_reason;
-    if (request.validate_only) return done(std::move(plan));
-    Event event = impl->AuditEvent(create ? EventType::kCreated : EventType::kUpdated, request,
-                                   AuditText(request, create, "plan"));
-    Describe(event, plan);
-    impl->CommitPut(
-        ports::Put<Plan>{std::move(plan), request.key, {std::move(event)}, std::move(refusal)},
-        std::move(done));
-  });
-}
-
 void Engine::Put(Campaign campaign, Request request, Done<Campaign> done) {
   impl_->PostTask([impl = impl_.get(), campaign = std::move(campaign), request = std::move(request),
                    done = std::move(done)]() mutable {
@@ -292,39 +178,6 @@ void Engine::Put(Campaign campaign, Request request, Done<Campaign> done) {
 
 namespace {
 
-std::string StateReason(const Request& request) {
-  if (request.actor.empty()) return request.reason;
-  return request.reason.empty() ? absl::StrCat("by ", request.actor)
-                                : absl::StrCat(request.reason, " (", request.actor, ")");
-}
-
-struct PlanMove {
-  PlanState to;
-  EventType event;
-};
-
-absl::StatusOr<PlanMove> Decide(const Plan& plan, PlanVerb verb) {
-  const auto refuse = [&](absl::string_view what) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("plan ", plan.id.text(), " is ", PlanStateName(plan.state), "; ", what));
-  };
-  switch (verb) {
-    case PlanVerb::kStart:
-      if (plan.state == PlanState::kPaused) return refuse("resume it instead");
-      if (plan.state == PlanState::kGraduated) return refuse("it is done and cannot be started");
-      return PlanMove{PlanState::kActive, EventType::kPlanStarted};
-    case PlanVerb::kPause:
-      if (plan.state == PlanState::kDraft) return refuse("it sends nothing yet");
-      if (plan.state == PlanState::kGraduated) return refuse("it is done; pause the lanes instead");
-      return PlanMove{PlanState::kPaused, EventType::kPlanPaused};
-    case PlanVerb::kResume:
-      if (plan.state == PlanState::kDraft) return refuse("start it instead");
-      if (plan.state == PlanState::kGraduated) return refuse("it is done and needs no resume");
-      return PlanMove{PlanState::kActive, EventType::kPlanResumed};
-  }
-  return refuse("the verb is unknown");
-}
-
 struct CampaignMove {
   CampaignState to;
   EventType event;
@@ -355,33 +208,6 @@ absl::StatusOr<CampaignMove> Decide(const Campaign& campaign, CampaignVerb verb)
 }
 
 }  // namespace
-
-void Engine::Impl::ChangePlan(PlanId id, PlanVerb verb, int64_t revision, Request request,
-                              Done<Plan> done, int tries) {
-  if (stopped()) return done(Gone());
-  const Plan* before = shard_.FindPlan(id);
-  if (before == nullptr) return done(NotFound("plan", id.text()));
-  if (revision != 0 && revision != before->revision) return done(Stale("plan", id.text()));
-  const absl::StatusOr<PlanMove> move = Decide(*before, verb);
-  if (!move.ok()) return done(move.status());
-  if (move->to == before->state) return done(*before);
-  Plan plan = *before;
-  plan.state = move->to;
-  plan.state_reason = StateReason(request);
-  if (request.validate_only) return done(std::move(plan));
-  Event event = AuditEvent(move->event, request, request.reason);
-  Describe(event, plan);
-  CommitPut<Plan>(ports::Put<Plan>{std::move(plan), {}, {std::move(event)}},
-                  [this, id, verb, revision, request, tries,
-                   done = std::move(done)](absl::StatusOr<Plan> stored) mutable {
-                    const bool met = absl::IsAborted(stored.status()) && revision == 0;
-                    if (!met || tries >= kMostTries) return done(std::move(stored));
-                    PostTask([this, id, verb, request = std::move(request), tries,
-                              done = std::move(done)]() mutable {
-                      ChangePlan(id, verb, 0, std::move(request), std::move(done), tries + 1);
-                    });
-                  });
-}
 
 void Engine::Impl::ChangeCampaign(CampaignId id, CampaignVerb verb, int64_t revision,
                                   Request request, Done<Campaign> done, int tries) {
@@ -468,14 +294,6 @@ void Engine::Impl::SaveLaneAgain(const LaneRecord& written, Done<core::LaneStatu
   committer_.Post(std::move(job));
 }
 
-void Engine::Change(PlanId plan, PlanVerb verb, int64_t revision, Request request,
-                    Done<Plan> done) {
-  impl_->PostTask([impl = impl_.get(), plan, verb, revision, request = std::move(request),
-                   done = std::move(done)]() mutable {
-    impl->ChangePlan(plan, verb, revision, std::move(request), std::move(done), 1);
-  });
-}
-
 void Engine::Change(CampaignId campaign, CampaignVerb verb, int64_t revision, Request request,
                     Done<Campaign> done) {
   impl_->PostTask([impl = impl_.get(), campaign, verb, revision, request = std::move(request),
@@ -556,37 +374,111 @@ void Engine::Impl::PostNextImport() {
   PostImport(*std::move(next));
 }
 
+namespace {
+
+// The lane of the newest message that `address` was sent; none if no delivery of it is known.
+std::optional<Delivery> NewestAccepted(ports::Store& store, const std::string& address) {
+  std::optional<Delivery> newest;
+  ports::DeliveryFilter filter;
+  filter.address = address;
+  DeliveryId after;
+  while (true) {
+    const auto page = store.ListDeliveries(filter, after, 500);
+    if (!page.ok() || page->empty()) return newest;
+    after = page->back().id;
+    for (const Delivery& delivery : *page) {
+      if (delivery.state == DeliveryState::kAccepted) newest = delivery;
+    }
+  }
+}
+
+}  // namespace
+
 void Engine::Suppress(std::vector<Suppression> suppressions, Request request, Done<int64_t> done) {
   Impl* impl = impl_.get();
+  const bool complaints = std::any_of(
+      suppressions.begin(), suppressions.end(),
+      [](const Suppression& one) { return one.reason == SuppressionReason::kComplaint; });
+  if (!complaints) {
+    impl->Suppress(std::move(suppressions), {}, std::move(request), std::move(done));
+    return;
+  }
+  // A complaint counts against the lane that the message went by; one that is known already does
+  // not count again.
+  auto shared = std::make_shared<Done<int64_t>>(std::move(done));
+  const bool taken = impl->committer_.PostRead([impl, suppressions = std::move(suppressions),
+                                                request = std::move(request),
+                                                shared](ports::Store& store) mutable {
+    std::vector<Delivery> about;
+    for (const Suppression& one : suppressions) {
+      if (one.reason != SuppressionReason::kComplaint) continue;
+      const auto known = store.GetSuppression(one.address);
+      if (known.ok() && known->reason == SuppressionReason::kComplaint) continue;
+      if (auto delivery = NewestAccepted(store, one.address)) about.push_back(*std::move(delivery));
+    }
+    impl->PostTask([impl, suppressions = std::move(suppressions), about = std::move(about),
+                    request = std::move(request), shared]() mutable {
+      if (impl->stopped()) return (*shared)(Gone());
+      impl->Suppress(std::move(suppressions), std::move(about), std::move(request),
+                     std::move(*shared));
+    });
+  });
+  if (!taken) {
+    (*shared)(impl->stopped() ? Gone()
+                              : absl::ResourceExhaustedError(
+                                    "too many reads wait for the store; try again later"));
+  }
+}
+
+void Engine::Impl::Suppress(std::vector<Suppression> suppressions, std::vector<Delivery> complained,
+                            Request request, Done<int64_t> done) {
   std::vector<Event> events;
   std::vector<std::string> addresses;
   for (Suppression& suppression : suppressions) {
-    suppression.create_time = impl->now();
-    Event event =
-        impl->AuditEvent(EventType::kSuppressionAdded, request,
-                         absl::StrCat(SuppressionReasonName(suppression.reason),
-                                      suppression.note.empty() ? "" : ": ", suppression.note));
+    suppression.create_time = now();
+    Event event = AuditEvent(EventType::kSuppressionAdded, request,
+                             absl::StrCat(SuppressionReasonName(suppression.reason),
+                                          suppression.note.empty() ? "" : ": ", suppression.note));
     event.address = suppression.address;
+    for (const Delivery& delivery : complained) {
+      if (delivery.address != suppression.address) continue;
+      event.egress_ip = delivery.egress_ip;
+      event.provider = delivery.provider;
+      event.campaign = delivery.campaign;
+    }
     addresses.push_back(suppression.address);
     events.push_back(std::move(event));
   }
   Job job;
   job.writes.push_back(ports::AddSuppressions{std::move(suppressions), std::move(events)});
-  job.done = [impl, addresses = std::move(addresses), done = std::move(done)](
-                 absl::Status status, absl::Span<ports::WriteResult> results) mutable {
-    if (status.ok()) status = results[0].status;
+  std::vector<core::Complaint> complaints;
+  for (const Delivery& delivery : complained) {
+    const Lane lane{delivery.egress_ip, delivery.provider};
+    // An egress IP or a provider may be gone.
+    const std::optional<core::LaneStatus> status = shard_.StatusOf(lane);
+    if (!status.has_value()) continue;
+    complaints.push_back({lane, status->today.day});
+    job.writes.push_back(ports::CountComplaint{lane, status->today.day});
+  }
+  job.done = [this, addresses = std::move(addresses), complaints = std::move(complaints),
+              done = std::move(done)](absl::Status status,
+                                      absl::Span<ports::WriteResult> results) mutable {
     if (status.ok()) {
-      for (const std::string& address : addresses) {
-        impl->PostLetter(core::SuppressedAddress{address});
+      for (size_t i = 0; i < complaints.size(); ++i) {
+        if (results[i + 1].status.ok()) PostLetter(complaints[i]);
       }
+      status = results[0].status;
     }
-    impl->PostTask(
+    if (status.ok()) {
+      for (const std::string& address : addresses) PostLetter(core::SuppressedAddress{address});
+    }
+    PostTask(
         [status, count = static_cast<int64_t>(addresses.size()), done = std::move(done)]() mutable {
           if (!status.ok()) return done(status);
           done(count);
         });
   };
-  impl->committer_.Post(std::move(job));
+  committer_.Post(std::move(job));
 }
 
 void Engine::Unsuppress(std::string address, Request request, Done<std::string> done) {
@@ -711,6 +603,39 @@ int64_t Engine::Subscribe(absl::AnyInvocable<void()> listener) {
 }
 void Engine::Unsubscribe(int64_t id) { impl_->Unsubscribe(id); }
 
+void Engine::Compose(Campaign campaign, DeliveryId number, std::string address,
+                     Done<ports::ComposedMessage> done) {
+  impl_->PostTask([impl = impl_.get(), campaign = std::move(campaign), number,
+                   address = std::move(address), done = std::move(done)]() mutable {
+    if (impl->stopped()) return done(Gone());
+    if (const absl::Status ready = impl->edges_.composer->CheckReady(campaign); !ready.ok()) {
+      return done(ready);
+    }
+    done(impl->edges_.composer->Compose(campaign, number, address, {}, impl->now()));
+  });
+}
+
+void Engine::Record(EventType type, EgressIpId ip, std::string text, Request request,
+                    Done<EventType> done) {
+  impl_->PostTask([impl = impl_.get(), type, ip = std::move(ip), text = std::move(text),
+                   request = std::move(request), done = std::move(done)]() mutable {
+    if (impl->stopped()) return done(Gone());
+    Event event = impl->AuditEvent(type, request, std::move(text));
+    event.egress_ip = std::move(ip);
+    Job job;
+    job.writes.push_back(ports::AppendEvents{{std::move(event)}});
+    job.done = [type, done = std::move(done)](absl::Status committed,
+                                              absl::Span<ports::WriteResult> results) mutable {
+      if (committed.ok()) committed = results[0].status;
+      if (!committed.ok()) return done(committed);
+      done(type);
+    };
+    impl->committer_.Post(std::move(job));
+  });
+}
+
+const core::ReplyClassifier& Engine::classifier() const { return *impl_->edges_.classifier; }
+const core::Options& Engine::options() const { return impl_->options_; }
 const ProviderCatalog& Engine::providers() const { return *impl_->edges_.providers; }
 const base::Clock& Engine::clock() const { return *impl_->edges_.clock; }
 std::string Engine::Transcript(DeliveryId delivery) {

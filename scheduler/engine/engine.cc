@@ -28,7 +28,7 @@ Engine::Impl::Impl(const Edges& edges, const core::Options& options, Threads thr
     : edges_(edges),
       options_(options),
       threads_(threads),
-      shard_(*edges.providers, *edges.classifier, options),
+      shard_(*edges.providers, *edges.classifier, options, *edges.tls),
       retention_(options.retention, edges.clock->Now().steady),
       committer_(edges.store,
                  {.committed = [this] { NotifySubscribers(); },
@@ -262,22 +262,19 @@ bool Engine::Impl::StepOnce() {
     tasks.swap(tasks_);
   }
   const base::Moment now = edges_.clock->Now();
-  std::vector<core::Effect> effects = shard_.Step(now, letters);
-  bool busy =
-      !letters.empty() || !tasks.empty() || !effects.empty() || shard_.next_wake() <= now.wall;
-  CarryOut(std::move(effects));
-  if (PruneIfDue(now)) busy = true;
-  if (CancelIfDue(now)) busy = true;
+  CarryOut(shard_.Step(now, letters));
+  PruneIfDue(now);
+  CancelIfDue(now);
   // After the step, so that what a task answers is in force.
   for (Task& task : tasks) task();
   base::MutexLock lock(&mu_);
   ++turns_;
-  in_flight_ = shard_.in_flight();
   for (const core::Letter& letter : letters) {
     if (std::holds_alternative<core::Drain>(letter)) drained_ = true;
   }
+  if (drained_) in_flight_ = shard_.in_flight();  // Who stops waits for them.
   turned_.NotifyAll();
-  return busy;
+  return !letters_.empty() || !tasks_.empty() || shard_.next_wake() <= now.wall;
 }
 
 absl::Time Engine::Impl::Turn() {
@@ -464,8 +461,9 @@ void Engine::Impl::NotComposed(const Campaign& campaign, const core::Send& send,
   Request request;
   request.actor = "crescendod";
   request.reason = event.detail;
-  ChangeCampaign(campaign.id, CampaignVerb::kPause, 0, std::move(request),
-                 [](const absl::StatusOr<Campaign>&) {}, 0);
+  ChangeCampaign(
+      campaign.id, CampaignVerb::kPause, 0, std::move(request),
+      [](const absl::StatusOr<Campaign>&) {}, 0);
   PostLetter(std::move(event));
 }
 

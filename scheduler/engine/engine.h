@@ -23,12 +23,15 @@
 #include "absl/status/statusor.h"
 #include "scheduler/base/clock.h"
 #include "scheduler/core/options.h"
+#include "scheduler/core/plan_edit.h"
 #include "scheduler/core/reply_classifier.h"
+#include "scheduler/core/shard.h"
 #include "scheduler/core/status.h"
 #include "scheduler/domain/provider.h"
 #include "scheduler/ports/composer.h"
 #include "scheduler/ports/mx_resolver.h"
 #include "scheduler/ports/store.h"
+#include "scheduler/ports/tls_policy.h"
 #include "scheduler/ports/transport.h"
 
 namespace crescendo::engine {
@@ -45,7 +48,7 @@ struct Request {
       false;  // Check everything, change nothing; the answer is what would be stored.
 };
 
-enum class PlanVerb { kStart, kPause, kResume };
+using core::PlanVerb;
 enum class CampaignVerb { kStart, kPause, kResume, kCancel };
 enum class LaneVerb { kPause, kResume };
 
@@ -57,6 +60,7 @@ struct Edges {
   ports::MessageComposer* composer;
   const ProviderCatalog* providers;
   const core::ReplyClassifier* classifier;
+  const ports::TlsPolicies* tls = &ports::StrictestTls();
 };
 
 enum class Threads {
@@ -87,8 +91,16 @@ class Engine {
   // like take effect at once; a cap already passed today stops the day, it is never passed further.
   void Put(EgressIp ip, Request request, Done<EgressIp> done);
   void Put(Pool pool, Request request, Done<Pool> done);
-  void Put(Plan plan, Request request, Done<Plan> done);
+  void Put(Plan plan, Request request, Done<Plan> done);  // An edit of a plan: now.
   void Put(Campaign campaign, Request request, Done<Campaign> done);
+
+  // The same for plans, with what changes and from when on (core/plan_edit.h).
+  void PutPlan(Plan plan, core::Effective effective, Request request, Done<core::ChangedPlan> done);
+  void ChangePlan(PlanId plan, core::PlanAction action, int64_t revision, Request request,
+                  Done<core::ChangedPlan> done);
+  // The plan as it was, with its history. FAILED_PRECONDITION: it runs, or its IP would be free to
+  // send without a cap.
+  void DeletePlan(PlanId plan, int64_t revision, Request request, Done<core::ChangedPlan> done);
 
   // `revision` 0: whatever it is now. A verb whose state is already reached succeeds.
   void Change(PlanId plan, PlanVerb verb, int64_t revision, Request request, Done<Plan> done);
@@ -102,6 +114,9 @@ class Engine {
   // RESOURCE_EXHAUSTED: even those are too many.
   bool Import(ports::AppendRecipients chunk, Done<ports::AppendOutcome> done);
 
+  // A complaint counts in the ledger of the lane that the newest accepted message to the address
+  // went by, on its plan day of now. Of an address whose deliveries are pruned, nobody knows the
+  // lane.
   void Suppress(std::vector<Suppression> suppressions, Request request, Done<int64_t> done);
   void Unsuppress(std::string address, Request request, Done<std::string> done);
 
@@ -120,6 +135,12 @@ class Engine {
 
   // NOT_FOUND: the IP or the provider does not exist.
   void GetLane(Lane lane, Done<core::LaneStatus> done);
+
+  // Runs `look` on the engine's thread. It must be quick. UNAVAILABLE after Stop.
+  void Look(Done<const core::Shard*> look);
+  // What a forecast starts from, with at most about `most_samples` samples of the queue. Taken a
+  // millisecond at a time, between turns, so that a queue of millions holds nothing up.
+  void TakeSnapshot(int64_t most_samples, Done<core::Snapshot> done);
 
   // Runs `read` on the committer's thread, between commits. It must be quick: page.
   // False (and `read` is not run) after Stop or when too many reads wait.
@@ -140,7 +161,18 @@ class Engine {
   // effects, and again until nothing is left to do at this moment. Returns when to turn next.
   absl::Time Turn();
 
+  // Makes a message as deliveries are made, for a recipient who is none. Errors as
+  // ports::MessageComposer's.
+  void Compose(Campaign campaign, DeliveryId number, std::string address,
+               Done<ports::ComposedMessage> done);
+  // Appends an event of `ip` that says what was done outside of every plan and campaign. `done`
+  // when it is on disk.
+  void Record(EventType type, EgressIpId ip, std::string text, Request request,
+              Done<EventType> done);
+
   const ProviderCatalog& providers() const;
+  const core::ReplyClassifier& classifier() const;
+  const core::Options& options() const;
   const base::Clock& clock() const;
   std::string Transcript(DeliveryId delivery);
 

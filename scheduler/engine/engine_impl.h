@@ -1,10 +1,14 @@
 // engine_impl.h: the engine's state. Internal to engine/:
 //   engine.cc     start, stop, turns, effects
 //   commands.cc   what callers ask for
+//   plan_commands.cc   the same, of plans
+//   snapshots.cc  what forecasts start from
 #pragma once
 
 #include <deque>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -56,20 +60,34 @@ class Engine::Impl {
   void PostImport(PendingImport import);
   // One is committed: the next that waits takes its place.
   void PostNextImport() ABSL_LOCKS_EXCLUDED(mu_);
-  void ChangePlan(PlanId id, PlanVerb verb, int64_t revision, Request request, Done<Plan> done,
-                  int tries);
+  // `complained`: the deliveries that complaints among them are about.
+  void Suppress(std::vector<Suppression> suppressions, std::vector<Delivery> complained,
+                Request request, Done<int64_t> done);
   void ChangeCampaign(CampaignId id, CampaignVerb verb, int64_t revision, Request request,
                       Done<Campaign> done, int tries);
   void ChangeLane(Lane lane, LaneVerb verb, Request request, Done<core::LaneStatus> done);
   void SaveLaneAgain(const LaneRecord& written, Done<core::LaneStatus> done);
+  // snapshots.cc: on the engine's thread, a turn each time.
+  void GoOnSampling(std::unique_ptr<core::Snapshot> snapshot, Done<core::Snapshot> done);
   // Against the other records.
   absl::Status CheckReferences(const EgressIp& ip) const;
   absl::Status CheckReferences(const Pool& pool) const;
-  absl::Status CheckReferences(const Plan& plan) const;
   absl::Status CheckReferences(const Campaign& campaign) const;
-  absl::Status CheckSameIp(const Plan& plan) const;
   Event AuditEvent(EventType type, const Request& request, std::string text) const;
   absl::Time now() const { return edges_.clock->Now().wall; }
+
+  // --- plan_commands.cc
+  // ---------------------------------------------------------------------------- On the engine's
+  // thread.
+  void PutPlan(Plan plan, core::Effective effective, Request request, Done<core::ChangedPlan> done);
+  void ChangePlan(PlanId id, core::PlanAction action, int64_t revision, Request request,
+                  Done<core::ChangedPlan> done, int tries);
+  void DeletePlan(PlanId id, int64_t revision, Request request, Done<core::ChangedPlan> done);
+  absl::Status CheckReferences(const Plan& plan) const;
+  absl::Status CheckProvider(absl::string_view field, const ProviderId& id) const;
+  absl::Status CheckSameIp(const Plan& plan) const;
+  absl::Status CheckDelete(const Plan& plan) const;
+  std::optional<PlanDay> NewestDay(const PlanId& plan) const;
 
   const Edges edges_;
   const core::Options options_;
@@ -88,7 +106,7 @@ class Engine::Impl {
   std::deque<Task> tasks_ ABSL_GUARDED_BY(mu_);
   int64_t turns_ ABSL_GUARDED_BY(mu_) = 0;
   bool drained_ ABSL_GUARDED_BY(mu_) = false;
-  int in_flight_ ABSL_GUARDED_BY(mu_) = 0;
+  int in_flight_ ABSL_GUARDED_BY(mu_) = 0;  // Once drained.
   int chunks_ ABSL_GUARDED_BY(mu_) = 0;                     // Of imports, on their way to the disk.
   std::deque<PendingImport> imports_ ABSL_GUARDED_BY(mu_);  // That wait for the place of one.
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
@@ -109,6 +127,7 @@ class Engine::Impl {
   void OnPage(std::vector<QueuedDelivery> page, const core::QueueLoading& progress)
       ABSL_LOCKS_EXCLUDED(mu_);
   void Loop() ABSL_LOCKS_EXCLUDED(mu_);
+  // True: there is more to do now.
   bool StepOnce() ABSL_LOCKS_EXCLUDED(mu_);
   // When there is something to do, if nobody posts anything.
   absl::Time NextWake() const;

@@ -19,6 +19,7 @@ struct MxHost {
   uint16_t port = 25;
   // The operator named this address: a transport connects to it though it be private or loopback.
   bool trusted = false;
+  int preference = -1;  // Of its MX record. -1: it has none.
   friend bool operator==(const MxHost&, const MxHost&) = default;
 };
 
@@ -27,6 +28,9 @@ struct MxSet {
   std::vector<MxHost> hosts;
   // Ask again when it is over.
   absl::Duration lifetime = absl::InfiniteDuration();
+  // kSecure: every answer it rests on was signed and validated. kUnknown: no DNS was asked.
+  enum class Dnssec { kUnknown, kInsecure, kSecure };
+  Dnssec dnssec = Dnssec::kUnknown;
   // Equal for domains with the same hosts: they can share connections.
   // The host names, each once, sorted and joined by ' '.
   std::string SiteKey() const;

@@ -62,6 +62,18 @@ struct Put {
   absl::Status refusal = absl::OkStatus();
 };
 
+// The plan and its days. Its egress IP is free for another; what its lanes did stays in the ledger.
+// ABORTED: another revision.
+struct DeletePlan {
+  PlanId plan;
+  int64_t revision = 0;
+  std::vector<Event> events;
+};
+// One recipient complained about what this lane sent: counts in the ledger of that day.
+struct CountComplaint {
+  Lane lane;
+  absl::CivilDay day;
+};
 struct PutPlanDay {
   PlanDay day;
   std::vector<Event> events;
@@ -154,6 +166,7 @@ struct Settle {
   EgressIpId pinned_ip;  // For kDeferred: retry from here only. "": any.
   std::optional<ReplyCategory> category;
   std::string reply;
+  bool pushback = false;  // For kDeferred: LedgerRow.pushback.
   // Adds the address, unless it is suppressed already, and ends its other deliveries that wait.
   std::optional<SuppressionReason> suppress;
   std::vector<Event> events;  // The first tells of it, with its lane. An empty `address` is filled.
@@ -213,9 +226,10 @@ struct Pruned {
   bool more = false;  // There is more to look at now.
 };
 
-using Write = std::variant<Put<EgressIp>, Put<Pool>, Put<Plan>, Put<Campaign>, PutPlanDay, PutLane,
-                           AppendEvents, AppendRecipients, Claim, Release, Settle, EndDelivery,
-                           CancelDeliveries, AddSuppressions, RemoveSuppression, Prune>;
+using Write =
+    std::variant<Put<EgressIp>, Put<Pool>, Put<Plan>, Put<Campaign>, DeletePlan, PutPlanDay,
+                 PutLane, CountComplaint, AppendEvents, AppendRecipients, Claim, Release, Settle,
+                 EndDelivery, CancelDeliveries, AddSuppressions, RemoveSuppression, Prune>;
 
 struct WriteResult {
   absl::Status status;

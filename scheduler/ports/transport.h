@@ -22,6 +22,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "scheduler/domain/egress_ip.h"
 #include "scheduler/domain/ids.h"
 #include "scheduler/domain/provider.h"
 #include "scheduler/domain/reply.h"
@@ -31,10 +32,15 @@ namespace crescendo::ports {
 
 struct OpenConnection {
   ConnectionId connection;
+  Lane lane;                   // Whose it is, for those who watch.
   std::string source_address;  // Bytes leave only from here (L8). A literal address.
   std::string ehlo_name;
   MxHost host;  // The one host to try; the core does the fail-over.
+  // No kOpened comes from a session with less. Opportunistic alone may fall back to the clear: when
+  // the handshake fails, once, on a second connection after the first.
   TlsPolicy tls = TlsPolicy::kOpportunistic;
+  // kVerified: the certificate must be for one of these; none: for the host.
+  std::vector<std::string> tls_names;
 };
 
 struct SendMessage {
@@ -67,6 +73,7 @@ struct TransportEvent {
   Reply reply;
   // What went wrong, for people, when no reply says it: "connection refused", "no reply to RCPT in
   // 5m", "cannot bind 192.0.2.1: address not available". "" if nothing did.
+  // kOpened: "TLSv1.3 TLS_AES_256_GCM_SHA384, resumed"; in the clear, why, if TLS was wished for.
   std::string detail;
   // kClosed: true when the failure was on our side (bind, file descriptors): never feeds a
   // throttle.
@@ -74,7 +81,11 @@ struct TransportEvent {
   // kClosed: mail never goes to that address (loopback, private …), so nothing was tried; `detail`
   // says what it is. It stays so.
   bool forbidden = false;
-  bool tls = false;  // kOpened: the session is encrypted.
+  // kClosed: the host did not give the TLS that was demanded: no STARTTLS, or it was refused, or
+  // the handshake or the certificate failed. With less it may take mail.
+  bool tls_failed = false;
+  bool tls = false;         // kOpened: the session is encrypted.
+  bool downgraded = false;  // kOpened: in the clear, for the TLS handshake failed; see `detail`.
 };
 
 class Transport {

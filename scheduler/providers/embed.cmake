@@ -1,5 +1,8 @@
 # Writes OUTPUT, a source file that holds the text of FILES (separated by commas) as string literals.
-# Run by the build: cmake -D OUTPUT=… -D FILES=… -P embed.cmake
+# Run by the build: cmake -D OUTPUT=… -D FILES=… [-D ROOM=ramps] -P embed.cmake, ROOM in scheduler/.
+if(NOT DEFINED ROOM)
+  set(ROOM providers)
+endif()
 string(REPLACE "," ";" files "${FILES}")
 set(entries "")
 set(count 0)
@@ -10,14 +13,14 @@ foreach(file IN LISTS files)
   math(EXPR count "${count} + 1")
 endforeach()
 file(WRITE "${OUTPUT}"
-"// Written by embed.cmake from scheduler/providers/data. Do not edit.
-#include \"scheduler/providers/embedded_files.h\"
+"// Written by embed.cmake from scheduler/${ROOM}/data. Do not edit.
+#include \"scheduler/${ROOM}/embedded_files.h\"
 
-namespace crescendo::providers {
+namespace crescendo::${ROOM} {
 
 const EmbeddedFile kEmbeddedFiles[] = {
 ${entries}};
 const size_t kEmbeddedFileCount = ${count};
 
-}  // namespace crescendo::providers
+}  // namespace crescendo::${ROOM}
 ")

@@ -5,7 +5,6 @@
 #include "scheduler/service/names.h"
 
 namespace crescendo::service {
-namespace {
 
 v1::Provider::TlsPolicy ToProto(TlsPolicy policy) {
   switch (policy) {
@@ -20,8 +19,6 @@ v1::Provider::TlsPolicy ToProto(TlsPolicy policy) {
   }
   return v1::Provider::TLS_POLICY_UNSPECIFIED;
 }
-
-}  // namespace
 
 v1::EgressIp ToProto(const EgressIp& ip) {
   v1::EgressIp proto;

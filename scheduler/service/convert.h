@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <google/protobuf/descriptor.h>
@@ -27,12 +28,14 @@
 #include "crescendo/v1/pool.pb.h"
 #include "crescendo/v1/provider.pb.h"
 #include "crescendo/v1/suppression.pb.h"
+#include "scheduler/core/plan_edit.h"
 #include "scheduler/core/status.h"
 #include "scheduler/domain/campaign.h"
 #include "scheduler/domain/egress_ip.h"
 #include "scheduler/domain/event.h"
 #include "scheduler/domain/plan.h"
 #include "scheduler/domain/provider.h"
+#include "scheduler/domain/ramp.h"
 #include "scheduler/domain/suppression.h"
 #include "scheduler/ports/store.h"
 #include "scheduler/service/errors.h"
@@ -93,6 +96,7 @@ absl::StatusOr<absl::Duration> DurationFrom(absl::string_view field,
 v1::EgressIp ToProto(const EgressIp& ip);
 v1::Pool ToProto(const Pool& pool);
 v1::Provider ToProto(const Provider& provider);
+v1::Provider::TlsPolicy ToProto(TlsPolicy policy);
 v1::Suppression ToProto(const Suppression& suppression);
 
 EgressIp EgressIpFrom(const std::string& id, const v1::EgressIp& proto);
@@ -100,7 +104,7 @@ absl::StatusOr<std::vector<EgressIpId>> PoolMembersFrom(const v1::Pool& proto);
 absl::StatusOr<PoolId> OverflowFrom(const v1::Pool& proto);  // Empty: none.
 absl::StatusOr<Suppression> SuppressionFrom(const v1::Suppression& proto);
 
-// --- Plans and lanes (convert_plan.cc, convert_lane.cc)
+// --- Plans and lanes (convert_plan.cc, convert_plan_from.cc, convert_lane.cc)
 
 v1::Plan ToProto(const Plan& plan);
 v1::PlanDay ToProto(const PlanDay& day);
@@ -110,12 +114,21 @@ v1::Wait ToProto(const core::Wait& wait);
 // `plan`: of the lane's egress IP; empty: none.
 v1::Lane ToProto(const core::LaneStatus& status, const PlanId& plan);
 
-// `target` and `now`: for what a create leaves out.
-absl::StatusOr<Plan> PlanFrom(const std::string& id, const v1::Plan& proto, int64_t target,
-                              absl::Time now);
-// `plan` with the fields of `mask` as in `proto`.
+v1::Plan ToProto(const core::ChangedPlan& changed);  // With its change.
+v1::Ramp ToProto(const RampPreset& ramp, int64_t target);
+// Adds what is unsafe of the shape's ramps.
+void Warn(const PlanShape& shape, v1::Plan::Change* change);
+
+// `now`: for what a create leaves out.
+absl::StatusOr<Plan> PlanFrom(const v1::CreatePlanRequest& request, absl::Time now);
+absl::StatusOr<int64_t> TargetFrom(int64_t target);
+absl::StatusOr<core::Effective> EffectiveFrom(v1::Effective effective);
+// The first and the last day that are asked for.
+absl::StatusOr<std::pair<absl::CivilDay, absl::CivilDay>> DaysFrom(
+    const v1::GetPlanHistoryRequest& request);
+// `plan` with the fields of `mask` as in `proto`, and the others as they are when the edit holds.
 absl::StatusOr<Plan> Merged(Plan plan, const v1::Plan& proto, const UpdateMask& mask,
-                            absl::Time now);
+                            core::Effective effective, absl::Time now);
 
 // --- Campaigns and recipients (convert_campaign.cc)
 

@@ -19,6 +19,26 @@ absl::StatusOr<absl::Duration> LifetimeFrom(const v1::Campaign& proto) {
   return DurationFrom("campaign.lifetime", proto.lifetime());
 }
 
+absl::StatusOr<TlsPolicy> TlsFrom(const v1::Campaign& proto) {
+  switch (proto.tls_policy()) {
+    case v1::Provider::TLS_POLICY_UNSPECIFIED:
+      return TlsPolicy::kNever;
+    case v1::Provider::OPPORTUNISTIC:
+      return TlsPolicy::kOpportunistic;
+    case v1::Provider::REQUIRED:
+      return TlsPolicy::kRequired;
+    case v1::Provider::VERIFIED:
+      return TlsPolicy::kVerified;
+    case v1::Provider::NEVER:
+      return Fault("campaign.tls_policy",
+                   "is NEVER, but a campaign cannot ask for less than the provider; leave it out");
+    default:
+      return Fault(
+          "campaign.tls_policy",
+          absl::StrCat("is ", proto.tls_policy(), "; use OPPORTUNISTIC, REQUIRED or VERIFIED"));
+  }
+}
+
 std::string AddressFrom(const std::string& given) {
   return NormalOrGiven(NormaliseAddress(given), given);
 }
@@ -85,6 +105,7 @@ v1::Campaign ToProto(const Campaign& campaign) {
   proto.set_raw_message(campaign.raw_message);
   proto.set_list_unsubscribe(campaign.list_unsubscribe);
   proto.set_feedback_sender_id(campaign.feedback_sender_id);
+  if (campaign.tls != TlsPolicy::kNever) proto.set_tls_policy(ToProto(campaign.tls));
   *proto.mutable_lifetime() = ToProto(campaign.lifetime);
   proto.set_weight(campaign.weight);
   proto.set_sunset_days(campaign.sunset_days);
@@ -125,6 +146,7 @@ absl::StatusOr<Campaign> CampaignFrom(const std::string& id, const v1::Campaign&
   campaign.raw_message = proto.raw_message();
   campaign.list_unsubscribe = proto.list_unsubscribe();
   campaign.feedback_sender_id = proto.feedback_sender_id();
+  ASSIGN_OR_RETURN(campaign.tls, TlsFrom(proto));
   ASSIGN_OR_RETURN(campaign.lifetime, LifetimeFrom(proto));
   campaign.weight = proto.weight();
   campaign.sunset_days = proto.sunset_days();
@@ -140,12 +162,18 @@ absl::StatusOr<Campaign> Merged(Campaign campaign, const v1::Campaign& proto,
   if (mask.Has("lifetime")) {
     ASSIGN_OR_RETURN(campaign.lifetime, LifetimeFrom(proto));
   }
+  if (mask.Has("tls_policy")) {
+    ASSIGN_OR_RETURN(campaign.tls, TlsFrom(proto));
+  }
   if (mask.Has("weight")) campaign.weight = proto.weight();
   if (mask.Has("sunset_days")) campaign.sunset_days = proto.sunset_days();
   if (campaign.state != CampaignState::kDraft) {
     if (mask.everything()) return campaign;
     for (const std::string& field : mask.fields()) {
-      if (field == "lifetime" || field == "weight" || field == "sunset_days") continue;
+      if (field == "lifetime" || field == "tls_policy" || field == "weight" ||
+          field == "sunset_days") {
+        continue;
+      }
       return absl::FailedPreconditionError(
           absl::StrCat(field, " may change while the campaign is a DRAFT only; ",
                        NameOf(campaign.id), " is ", CampaignStateName(campaign.state)));

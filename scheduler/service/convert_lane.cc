@@ -13,6 +13,9 @@ v1::Ledger ToProto(const LedgerRow& row) {
   proto.set_deferred(row.deferred);
   proto.set_carried(row.carried);
   proto.set_used(row.used());
+  proto.set_hard_bounces(row.hard_bounces);
+  proto.set_complaints(row.complaints);
+  proto.set_pushback(row.pushback);
   return proto;
 }
 
@@ -50,6 +53,11 @@ v1::Lane ToProto(const core::LaneStatus& status, const PlanId& plan) {
   throttle->set_connection_limit(status.record.connection_limit);
   SetTime(status.record.last_raise_time, throttle, &v1::Lane::Throttle::mutable_last_raise_time);
   proto.set_pause_reason(status.record.pause_reason);
+  if (status.own_ramp.has_value()) proto.set_stage_index(status.own_ramp->stage);
+  v1::Lane::Tls* tls = proto.mutable_tls();
+  tls->set_connections(status.tls.opened);
+  tls->set_clear_connections(status.tls.in_the_clear);
+  tls->set_clear_reason(status.tls.reason);
   return proto;
 }
 

@@ -33,6 +33,22 @@ absl::StatusOr<ports::DeliveryFilter> FilterFrom(const v1::ListDeliveriesRequest
   return filter;
 }
 
+absl::Status NotKept(const std::string& name, const Delivery& delivery) {
+  if (delivery.attempts == 0 && !IsFinal(delivery.state)) {
+    return absl::NotFoundError(absl::StrCat(name,
+                                            " is not there yet: nothing has been tried. "
+                                            "Trace ",
+                                            delivery.address, " to see it happen"));
+  }
+  return absl::NotFoundError(absl::StrCat(
+      name,
+      " is not kept any more; only the newest dialogues are (transcripts in the daemon's "
+      "configuration), and none over a restart. ",
+      IsFinal(delivery.state)
+          ? absl::StrCat("There will be no other: it is ", DeliveryStateName(delivery.state))
+          : absl::StrCat("Trace ", delivery.address, " to see the next one")));
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* DeliveryHandlers::GetDelivery(grpc::CallbackServerContext* context,
@@ -56,29 +72,29 @@ grpc::ServerUnaryReactor* DeliveryHandlers::ListDeliveries(grpc::CallbackServerC
     ASSIGN_OR_RETURN(ports::DeliveryFilter filter, FilterFrom(*request));
     ASSIGN_OR_RETURN(Page page, ReadPage(*request));
     ASSIGN_OR_RETURN(const int64_t after, NumberAfter(page));
-    ReadStore(engine_, std::move(answer),
-              [filter = std::move(filter), page = std::move(page), after,
-               response](ports::Store& store) -> absl::Status {
-                if (filter.campaign.has_value()) {
-                  ASSIGN_OR_RETURN(CampaignCounts pruned, store.CountPruned(*filter.campaign));
-                  if (!filter.address.has_value()) {
-                    response->set_pruned_count(filter.state ? pruned[*filter.state]
-                                                            : pruned.total());
-                  }
-                }
-                // One more than asked for tells whether a page follows.
-                ASSIGN_OR_RETURN(const std::vector<Delivery> found,
-                                 store.ListDeliveries(filter, DeliveryId(after), page.size + 1));
-                for (const Delivery& delivery : found) {
-                  if (response->deliveries_size() == page.size) break;
-                  *response->add_deliveries() = ToProto(delivery);
-                }
-                if (found.size() > static_cast<size_t>(page.size)) {
-                  const DeliveryId last = found[static_cast<size_t>(page.size) - 1].id;
-                  response->set_next_page_token(NextPageToken(page, absl::StrCat(last.value())));
-                }
-                return absl::OkStatus();
-              });
+    ReadStore(
+        engine_, std::move(answer),
+        [filter = std::move(filter), page = std::move(page), after,
+         response](ports::Store& store) -> absl::Status {
+          if (filter.campaign.has_value()) {
+            ASSIGN_OR_RETURN(CampaignCounts pruned, store.CountPruned(*filter.campaign));
+            if (!filter.address.has_value()) {
+              response->set_pruned_count(filter.state ? pruned[*filter.state] : pruned.total());
+            }
+          }
+          // One more than asked for tells whether a page follows.
+          ASSIGN_OR_RETURN(const std::vector<Delivery> found,
+                           store.ListDeliveries(filter, DeliveryId(after), page.size + 1));
+          for (const Delivery& delivery : found) {
+            if (response->deliveries_size() == page.size) break;
+            *response->add_deliveries() = ToProto(delivery);
+          }
+          if (found.size() > static_cast<size_t>(page.size)) {
+            const DeliveryId last = found[static_cast<size_t>(page.size) - 1].id;
+            response->set_next_page_token(NextPageToken(page, absl::StrCat(last.value())));
+          }
+          return absl::OkStatus();
+        });
     return absl::OkStatus();
   });
 }
@@ -93,10 +109,7 @@ grpc::ServerUnaryReactor* DeliveryHandlers::GetTranscript(grpc::CallbackServerCo
                 ASSIGN_OR_RETURN(const Delivery delivery, Find(store, ref));
                 std::string text = engine_->Transcript(delivery.id);
                 const std::string name = TranscriptName(delivery.campaign, delivery.id);
-                if (text.empty()) {
-                  return absl::NotFoundError(
-                      absl::StrCat(name, " is not kept; only the newest dialogues are"));
-                }
+                if (text.empty()) return NotKept(name, delivery);
                 response->set_name(name);
                 response->set_text(std::move(text));
                 return absl::OkStatus();

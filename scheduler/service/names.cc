@@ -9,6 +9,7 @@
 #include "scheduler/base/civil_day.h"
 #include "scheduler/base/status_macros.h"
 #include "scheduler/domain/campaign.h"
+#include "scheduler/domain/plan.h"
 #include "scheduler/service/errors.h"
 
 namespace crescendo::service {
@@ -43,6 +44,18 @@ absl::Status CheckLabel(absl::string_view field, absl::string_view name, absl::s
   const std::string fault = LabelFault(label);
   if (fault.empty()) return absl::OkStatus();
   return Fault(field, absl::StrCat("is ", Quoted(name), ", whose ", variable, " ", fault));
+}
+
+// A provider of a lane may be a site of its own, "default.example.net": label and host name.
+absl::Status CheckLaneProvider(absl::string_view field, absl::string_view name,
+                               absl::string_view provider) {
+  absl::string_view host = provider;
+  if (!absl::ConsumePrefix(&host, "default.")) {
+    return CheckLabel(field, name, "{provider}", provider);
+  }
+  const std::string fault = HostNameFault(host);
+  if (fault.empty()) return absl::OkStatus();
+  return Fault(field, absl::StrCat("is ", Quoted(name), ", whose {provider} ", fault));
 }
 
 // `any`: "-" is allowed, and gives an empty id.
@@ -144,7 +157,7 @@ absl::StatusOr<Lane> ParseLane(absl::string_view field, absl::string_view name) 
   ASSIGN_OR_RETURN(const std::vector<std::string> ids,
                    Match(field, name, "egressIps/{egress_ip}/lanes/{provider}"));
   RETURN_IF_ERROR(CheckLabel(field, name, "{egress_ip}", ids[0]));
-  RETURN_IF_ERROR(CheckLabel(field, name, "{provider}", ids[1]));
+  RETURN_IF_ERROR(CheckLaneProvider(field, name, ids[1]));
   return Lane{EgressIpId(ids[0]), ProviderId(ids[1])};
 }
 

@@ -32,6 +32,33 @@ class PlanHandlers final : public v1::PlanService::CallbackService {
   grpc::ServerUnaryReactor* ResumePlan(grpc::CallbackServerContext* context,
                                        const v1::ResumePlanRequest* request,
                                        v1::Plan* response) override;
+  grpc::ServerUnaryReactor* HoldPlan(grpc::CallbackServerContext* context,
+                                     const v1::HoldPlanRequest* request,
+                                     v1::Plan* response) override;
+  grpc::ServerUnaryReactor* AdvancePlan(grpc::CallbackServerContext* context,
+                                        const v1::AdvancePlanRequest* request,
+                                        v1::Plan* response) override;
+  grpc::ServerUnaryReactor* StepBackPlan(grpc::CallbackServerContext* context,
+                                         const v1::StepBackPlanRequest* request,
+                                         v1::Plan* response) override;
+  grpc::ServerUnaryReactor* SetPlanStage(grpc::CallbackServerContext* context,
+                                         const v1::SetPlanStageRequest* request,
+                                         v1::Plan* response) override;
+  grpc::ServerUnaryReactor* CompletePlan(grpc::CallbackServerContext* context,
+                                         const v1::CompletePlanRequest* request,
+                                         v1::Plan* response) override;
+  grpc::ServerUnaryReactor* AbortPlan(grpc::CallbackServerContext* context,
+                                      const v1::AbortPlanRequest* request,
+                                      v1::Plan* response) override;
+  grpc::ServerUnaryReactor* DeletePlan(grpc::CallbackServerContext* context,
+                                       const v1::DeletePlanRequest* request,
+                                       v1::Plan* response) override;
+  grpc::ServerUnaryReactor* ListRamps(grpc::CallbackServerContext* context,
+                                      const v1::ListRampsRequest* request,
+                                      v1::ListRampsResponse* response) override;
+  grpc::ServerUnaryReactor* GetPlanHistory(grpc::CallbackServerContext* context,
+                                           const v1::GetPlanHistoryRequest* request,
+                                           v1::GetPlanHistoryResponse* response) override;
   grpc::ServerUnaryReactor* GetPlanProgress(grpc::CallbackServerContext* context,
                                             const v1::GetPlanProgressRequest* request,
                                             v1::PlanProgress* response) override;
@@ -44,7 +71,11 @@ class PlanHandlers final : public v1::PlanService::CallbackService {
  private:
   template <class Request>
   grpc::ServerUnaryReactor* Change(grpc::CallbackServerContext* context, const Request* request,
-                                   engine::PlanVerb verb, v1::Plan* response);
+                                   const core::PlanAction& action, v1::Plan* response);
+  // Of a request with `effective`.
+  template <class Request>
+  grpc::ServerUnaryReactor* MoveStage(grpc::CallbackServerContext* context, const Request* request,
+                                      core::PlanAction action, v1::Plan* response);
 
   engine::Engine* const engine_;
   Streams* const streams_;

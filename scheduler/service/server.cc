@@ -10,8 +10,10 @@
 #include "scheduler/base/mutex.h"
 #include "scheduler/service/campaign_handlers.h"
 #include "scheduler/service/delivery_handlers.h"
+#include "scheduler/service/diagnostics_handlers.h"
 #include "scheduler/service/egress_ip_handlers.h"
 #include "scheduler/service/event_handlers.h"
+#include "scheduler/service/forecast_handlers.h"
 #include "scheduler/service/lane_handlers.h"
 #include "scheduler/service/plan_handlers.h"
 #include "scheduler/service/pool_handlers.h"
@@ -38,8 +40,8 @@ void EnableReflection() {
 }  // namespace
 
 struct Server::Services {
-  Services(engine::Engine* engine, ports::MxResolver* resolver, size_t most_streams)
-      : streams(most_streams),
+  Services(engine::Engine* engine, ports::MxResolver* resolver, const ServerOptions& options)
+      : streams(options.most_streams),
         egress_ips(engine),
         pools(engine),
         plans(engine, &streams),
@@ -49,7 +51,9 @@ struct Server::Services {
         deliveries(engine),
         events(engine, &streams),
         suppressions(engine),
-        store(engine, &streams) {}
+        store(engine, &streams),
+        forecasts(engine, options.most_forecasts, options.forecast_limit),
+        diagnostics(engine, resolver, options.diagnostics) {}
 
   Streams streams;
   EgressIpHandlers egress_ips;
@@ -62,6 +66,8 @@ struct Server::Services {
   EventHandlers events;
   SuppressionHandlers suppressions;
   StoreHandlers store;
+  ForecastHandlers forecasts;
+  DiagnosticsHandlers diagnostics;
   int port = 0;
   std::unique_ptr<grpc::Server> server;  // Last: stops before its services go.
 };
@@ -69,7 +75,7 @@ struct Server::Services {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(engine::Engine* engine,
                                                       ports::MxResolver* resolver,
                                                       const ServerOptions& options) {
-  auto services = std::make_unique<Services>(engine, resolver, options.most_streams);
+  auto services = std::make_unique<Services>(engine, resolver, options);
   grpc::EnableDefaultHealthCheckService(true);
   if (options.reflection) EnableReflection();
   grpc::ServerBuilder builder;
@@ -93,6 +99,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(engine::Engine* engine,
   builder.RegisterService(&services->events);
   builder.RegisterService(&services->suppressions);
   builder.RegisterService(&services->store);
+  builder.RegisterService(&services->forecasts);
+  builder.RegisterService(&services->diagnostics);
   services->server = builder.BuildAndStart();
   if (services->server == nullptr) {
     return absl::UnavailableError(absl::StrCat("cannot listen on ", options.address,
@@ -113,6 +121,7 @@ void Server::BeginStop() {
     health->SetServingStatus(false);
   }
   services_->streams.EndAll();
+  services_->diagnostics.EndAll();
 }
 
 void Server::Stop(absl::Duration limit) {
@@ -126,6 +135,8 @@ std::shared_ptr<grpc::Channel> Server::InProcessChannel() {
   return services_->server->InProcessChannel(grpc::ChannelArguments());
 }
 
-size_t Server::open_streams() const { return services_->streams.size(); }
+size_t Server::open_streams() const {
+  return services_->streams.size() + services_->diagnostics.open_streams();
+}
 
 }  // namespace crescendo::service

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "scheduler/engine/engine.h"
 #include "scheduler/ports/mx_resolver.h"
+#include "scheduler/service/diagnostics.h"
 
 namespace crescendo::service {
 
@@ -21,6 +22,10 @@ struct ServerOptions {
   std::string address;
   bool reflection = false;
   size_t most_streams = 1000;  // Imports, watches and event streams at once (L11).
+  Diagnostics diagnostics;     // Probes and traces.
+  // Forecasts and explanations at once, and the real time that each may take.
+  int most_forecasts = 2;
+  absl::Duration forecast_limit = absl::Seconds(30);
 };
 
 class Server {

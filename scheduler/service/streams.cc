@@ -12,7 +12,7 @@ absl::Status Streams::Add(std::shared_ptr<Stream> stream) {
   if (ended_) return Stopping();
   if (open_.size() >= most_) {
     return absl::ResourceExhaustedError(absl::StrCat(
-        open_.size(), " streams are open, which is the most; end one, or try again later"));
+        open_.size(), " ", what_, " are open, which is the most; end one, or try again later"));
   }
   open_.insert(std::move(stream));
   return absl::OkStatus();

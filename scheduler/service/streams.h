@@ -23,7 +23,8 @@ class Stream {
 
 class Streams {
  public:
-  explicit Streams(size_t most) : most_(most) {}
+  // `what` they are, for people.
+  explicit Streams(size_t most, const char* what = "streams") : most_(most), what_(what) {}
 
   // Not OK: RESOURCE_EXHAUSTED (as many are open as may be), UNAVAILABLE (after EndAll). Then the
   // stream must end itself; it must not be removed.
@@ -35,6 +36,7 @@ class Streams {
 
  private:
   const size_t most_;
+  const char* const what_;
   mutable base::Mutex mu_;
   std::set<std::shared_ptr<Stream>> open_ ABSL_GUARDED_BY(mu_);
   bool ended_ ABSL_GUARDED_BY(mu_) = false;

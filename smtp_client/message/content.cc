@@ -56,7 +56,7 @@ const Own* FindOwn(absl::string_view name) {
   return nullptr;
 }
 
-constexpr size_t kLongestAddress = 320;  // As NormaliseAddress has it, and more than RFC 5321.
+constexpr size_t kLongestAddress = 254;  // As NormaliseAddress has it (RFC 5321 §4.5.3.1.3).
 constexpr char kFieldName[] = "a name is 1 to 76 printable ASCII characters without a colon";
 
 // RFC 5322 §2.2: printable ASCII but the colon.

@@ -61,7 +61,7 @@ std::string TimedOut(Wait wait, absl::Duration limit, bool whole_transaction) {
     case Wait::kHandshake:
       return absl::StrCat("TLS handshake not done", in);
     case Wait::kDataBlock:
-      return absl::StrCat("nothing of the message taken", in);
+      return absl::StrCat("no block of the message taken", in);
     default:
       return absl::StrCat("no reply to ", WaitName(wait), in);
   }
@@ -84,20 +84,25 @@ Connection::Connection(asio::io_context& io, TlsClient& tls, const Deadlines& de
       listener_(std::move(listener)),
       socket_(io),
       watchdog_(io) {
-  StartDialogue(peer_.tls);
+  StartDialogue("");
 }
 
-void Connection::StartDialogue(TlsPolicy tls) {
+void Connection::StartDialogue(std::string downgraded) {
   DialogueOptions options;
   options.ehlo_name = peer_.ehlo_name;
-  options.tls = tls;
+  options.tls = downgraded.empty() ? peer_.tls : TlsPolicy::kNever;
+  options.downgraded = std::move(downgraded);
   options.chunking = peer_.chunking;
+  options.reply_limits = peer_.reply_limits;
   options.peer = absl::StrCat(Name(peer_), " from ", peer_.source_address);
   options.transcript_bytes = transcript_bytes_;
+  options.observer = peer_.observer;
+  options.one_by_one = peer_.one_by_one;
   dialogue_ = std::make_unique<Dialogue>(std::move(options));
 }
 
 void Connection::Start() {
+  opening_deadline_ = After(deadlines_.opening);
   asio::co_spawn(socket_.get_executor(), Run(shared_from_this()), asio::detached);
 }
 
@@ -109,6 +114,11 @@ void Connection::Send(Mail mail) {
 
 void Connection::Quit() {
   dialogue_->Quit();
+  Pump();
+}
+
+void Connection::Abort(absl::string_view detail) {
+  dialogue_->Ended(detail);
   Pump();
 }
 
@@ -178,23 +188,35 @@ asio::awaitable<void> Connection::ShakeHands() {
     dialogue_->Ended("a reply before STARTTLS was sent");
     co_return;
   }
-  tls_ = tls_client_.Wrap(socket_, peer_.host_name, peer_.tls);
+  tls_ = tls_client_.Wrap(socket_,
+                          TlsPeer{peer_.host_name, peer_.host_address, peer_.port, peer_.tls_names,
+                                  /*resume=*/peer_.on_tls == nullptr},
+                          peer_.tls);
   asio::error_code error;
   co_await tls_->async_handshake(TlsStream::client, redirect_error(use_awaitable, error));
   if (dialogue_->wait() != Wait::kHandshake) co_return;  // Closed meanwhile.
-  if (!error) {
+  if (error) {
+    HandshakeFailed(error);
+  } else {
+    if (peer_.on_tls) peer_.on_tls(tls_client_.Inspect(*tls_, peer_.host_name));
     dialogue_->HandshakeDone(DescribeTls(*tls_));
-    co_return;
   }
-  if (peer_.tls != TlsPolicy::kOpportunistic) {
-    dialogue_->Ended(absl::StrCat("TLS handshake with ", Name(peer_), ": ", error.message()));
-    co_return;
-  }
+}
+
+void Connection::HandshakeFailed(const asio::error_code& error) {
+  std::string fault = tls_client_.Fault(*tls_, error);
+  if (!handshake_fault_.empty()) fault = std::move(handshake_fault_);
+  // Whoever answers in the clear may have been made to, and must not gain the mail by it.
+  if (IsPlainText(error)) return dialogue_->Ended(kInjected);
+  if (peer_.tls != TlsPolicy::kOpportunistic) return dialogue_->HandshakeFailed(fault);
   // TLS was only wished for (RFC 7435): once more, on a new connection, in the clear.
+  if (peer_.observer != nullptr) {
+    peer_.observer->OnNote(absl::StrCat(fault, "; once more, in the clear"));
+  }
   asio::error_code ignored;
   socket_.close(ignored);
   tls_.reset();
-  StartDialogue(TlsPolicy::kNever);
+  StartDialogue(std::move(fault));
 }
 
 asio::awaitable<void> Connection::Read() {
@@ -230,7 +252,7 @@ void Connection::Pump() {
   KeepDeadline();
   if (writing_ || !dialogue_->has_output()) return;
   outbox_.clear();
-  written_ = 0;
+  written_ = block_ = 0;
   dialogue_->TakeOutput(&outbox_);
   writing_ = true;
   WriteSome();
@@ -263,7 +285,12 @@ void Connection::OnWritten(const asio::error_code& error, size_t bytes) {
     return Pump();
   }
   if (written_ < outbox_.size()) {
-    SetDeadline(deadlines_.For(dialogue_->wait()));
+    dialogue_->WrittenInPart();
+    if (written_ - block_ >= deadlines_.block_bytes) {
+      block_ = written_;
+      SetDeadline(deadlines_.For(dialogue_->wait()));
+    }
+    if (dialogue_->wait() == Wait::kNothing) return Pump();
     return WriteSome();
   }
   writing_ = false;
@@ -292,6 +319,7 @@ void Connection::SetDeadline(absl::Duration limit) {
   if (dialogue_->wait() >= Wait::kRset && dialogue_->wait() <= Wait::kFinalDot) {
     deadline_ = std::min(deadline_, transaction_deadline_);
   }
+  if (dialogue_->wait() <= Wait::kHandshake) deadline_ = std::min(deadline_, opening_deadline_);
   // A timer that rings too early sets itself anew; only one that rings too late must be moved.
   if (deadline_ == TimePoint::max()) return;
   if (!watching_ || watchdog_.expiry() > deadline_) Watch();
@@ -310,8 +338,14 @@ void Connection::OnWatch() {
   const Wait wait = dialogue_->wait();
   if (wait == Wait::kNothing || deadline_ == TimePoint::max()) return;
   if (After(absl::ZeroDuration()) < deadline_) return Watch();
-  if (wait == Wait::kHandshake && peer_.tls == TlsPolicy::kOpportunistic) {
+  if (deadline_ == opening_deadline_) {
+    End(absl::StrCat("not opened in ", absl::FormatDuration(deadlines_.opening), ", at ",
+                     WaitName(wait)));
+    return Pump();
+  }
+  if (wait == Wait::kHandshake) {
     deadline_ = TimePoint::max();
+    handshake_fault_ = TimedOut(wait, deadlines_.handshake, /*whole_transaction=*/false);
     asio::error_code ignored;
     socket_.close(ignored);  // Which ShakeHands() takes for a handshake that failed.
     return;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
@@ -20,6 +21,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "scheduler/domain/provider.h"
+#include "scheduler/ports/prober.h"
 #include "smtp_client/net/deadlines.h"
 #include "smtp_client/net/tls.h"
 #include "smtp_client/session/dialogue.h"
@@ -34,7 +36,14 @@ struct Peer {
   std::string host_address;  // Literal.
   uint16_t port = 25;
   TlsPolicy tls = TlsPolicy::kOpportunistic;
-  bool chunking = false;  // BDAT where it is offered, instead of DATA.
+  std::vector<std::string> tls_names;  // See ports::OpenConnection.
+  bool chunking = false;               // BDAT where it is offered, instead of DATA.
+  ReplyLimits reply_limits;
+  // For somebody who watches; may be null.
+  std::shared_ptr<SessionObserver> observer;
+  bool one_by_one = false;  // As DialogueOptions'.
+  // Told of each handshake, which then is a whole one: a resumed session shows no certificate.
+  std::function<void(const ports::TlsFacts&)> on_tls;
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -48,6 +57,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Start();
   void Send(Mail mail);  // REQUIRES: opened, and nothing under way.
   void Quit();
+  // Ends it at once, without QUIT; `detail` is what its kClosed says.
+  void Abort(absl::string_view detail);
 
  private:
   using TimePoint = asio::steady_timer::time_point;
@@ -55,10 +66,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   static asio::awaitable<void> Run(std::shared_ptr<Connection> self);
   asio::awaitable<void> Connect();
   asio::awaitable<void> ShakeHands();
+  void HandshakeFailed(const asio::error_code& error);
   asio::awaitable<void> Read();
   // Opens the socket and binds it. False, and the dialogue is told, if that fails.
   bool OpenSocket(asio::ip::tcp::endpoint* remote);
-  void StartDialogue(TlsPolicy tls);
+  // `downgraded`: why TLS is not tried although it was wished for; "": it is as the peer's policy.
+  void StartDialogue(std::string downgraded);
 
   // Carries out what the dialogue wants after anything happened.
   void Pump();
@@ -86,12 +99,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::array<char, 4096> inbox_;
   std::string outbox_;  // Being written.
   size_t written_ = 0;  // Of outbox_.
+  size_t block_ = 0;    // Where in outbox_ the block begins that the deadline is for.
   bool writing_ = false;
   bool write_failed_ = false;
+  std::string handshake_fault_;        // A deadline's, which closed the socket.
   std::optional<std::string> ending_;  // Why, until the write under way has ended.
 
   asio::steady_timer watchdog_;
   TimePoint deadline_ = TimePoint::max();
+  TimePoint opening_deadline_ = TimePoint::max();
   TimePoint transaction_deadline_ = TimePoint::max();
   bool watching_ = false;
   Wait watched_wait_ = Wait::kNothing;

@@ -3,6 +3,8 @@
 // Real time, never a scaled clock's: the peer lives in the real one.
 #pragma once
 
+#include <cstddef>
+
 #include "absl/time/time.h"
 #include "smtp_client/session/dialogue.h"
 
@@ -21,8 +23,15 @@ struct Deadlines {
   absl::Duration final_dot = absl::Minutes(10);
   absl::Duration rset = absl::Minutes(1);
   absl::Duration quit = absl::Seconds(10);  // Nothing hangs on the answer.
+  // From the connect to the last EHLO, with a second try in the clear, however slowly each step
+  // goes.
+  absl::Duration opening = absl::Minutes(15);
   // One transaction in all, however slowly each of its steps goes.
   absl::Duration transaction = absl::Minutes(30);
+
+  // So much of a message, or what is left of it, is taken within data_block: a receiver that sips
+  // is as one that has stopped.
+  size_t block_bytes = 64 << 10;
 
   absl::Duration For(Wait wait) const {
     switch (wait) {

@@ -72,6 +72,7 @@ void MxLookup::Shuffle(T first, T last) {
 }
 
 std::vector<DnsQuestion> MxLookup::Take(const DnsQuestion& question, const DnsAnswer& answer) {
+  secure_ = secure_ && answer.secure;
   if (answer.kind == DnsAnswer::Kind::kFailed && fault_.empty()) {
     fault_ =
         absl::StrCat(answer.fault, ", asked for ", TypeName(question.type), " of ", question.name);
@@ -105,7 +106,7 @@ std::vector<DnsQuestion> MxLookup::TakeMx(const DnsAnswer& answer) {
     case DnsAnswer::Kind::kNoData:
       negative_ttl_ = answer.ttl;
       ttl_ = answer.ttl;
-      hosts_.push_back({domain_, {}, {}});
+      hosts_.push_back({domain_, -1, {}, {}});
       return AskForAddresses();
     case DnsAnswer::Kind::kData:
       break;
@@ -113,13 +114,13 @@ std::vector<DnsQuestion> MxLookup::TakeMx(const DnsAnswer& answer) {
   has_mx_ = true;
   ttl_ = negative_ttl_ = answer.ttl;
   bool null_mx = false;
-  for (std::string& name : InOrder(answer.records)) {
+  for (auto& [preference, name] : InOrder(answer.records)) {
     if (name.empty()) {
       null_mx = true;
     } else if (hosts_.size() < kMostHosts &&
                std::none_of(hosts_.begin(), hosts_.end(),
                             [&](const Host& host) { return host.name == name; })) {
-      hosts_.push_back({std::move(name), {}, {}});
+      hosts_.push_back({std::move(name), preference, {}, {}});
     }
   }
   if (!hosts_.empty()) return AskForAddresses();
@@ -130,7 +131,8 @@ std::vector<DnsQuestion> MxLookup::TakeMx(const DnsAnswer& answer) {
   return {};
 }
 
-std::vector<std::string> MxLookup::InOrder(const std::vector<std::string>& records) {
+std::vector<std::pair<int, std::string>> MxLookup::InOrder(
+    const std::vector<std::string>& records) {
   std::vector<std::pair<int, std::string>> hosts;
   for (const std::string& record : records) {
     if (record.size() < 3) continue;
@@ -148,9 +150,7 @@ std::vector<std::string> MxLookup::InOrder(const std::vector<std::string>& recor
     Shuffle(first, last);
     first = last;
   }
-  std::vector<std::string> names;
-  for (auto& [preference, name] : hosts) names.push_back(std::move(name));
-  return names;
+  return hosts;
 }
 
 std::vector<DnsQuestion> MxLookup::AskForAddresses() {
@@ -170,9 +170,13 @@ void MxLookup::Conclude() {
       std::sort(addresses->begin(), addresses->end());
       Shuffle(addresses->begin(), addresses->end());
       if (addresses->size() > kMostAddresses) addresses->resize(kMostAddresses);
-      for (std::string& address : *addresses) set.hosts.push_back({host.name, std::move(address)});
+      for (std::string& address : *addresses) {
+        set.hosts.push_back(
+            {.name = host.name, .address = std::move(address), .preference = host.preference});
+      }
     }
   }
+  set.dnssec = secure_ ? ports::MxSet::Dnssec::kSecure : ports::MxSet::Dnssec::kInsecure;
   if (!set.hosts.empty()) {
     // What is missing may be there soon.
     result_ = {std::move(set), fault_.empty() ? ttl_ : absl::ZeroDuration()};

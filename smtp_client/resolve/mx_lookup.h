@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -33,6 +34,7 @@ struct DnsAnswer {
   std::vector<std::string> records;  // kData: RDATA as on the wire, not compressed.
   absl::Duration ttl;                // Not kFailed.
   std::string fault;                 // kFailed, for people: "SERVFAIL".
+  bool secure = false;               // Signed and validated (DNSSEC).
 };
 
 class MxLookup {
@@ -58,12 +60,13 @@ class MxLookup {
  private:
   struct Host {
     std::string name;
+    int preference;
     std::vector<std::string> four, six;  // Literal addresses.
   };
 
   std::vector<DnsQuestion> TakeMx(const DnsAnswer& answer);
-  // The names of the records in the order to try; "" stands for the root.
-  std::vector<std::string> InOrder(const std::vector<std::string>& records);
+  // Preference and name of the records in the order to try; "" stands for the root.
+  std::vector<std::pair<int, std::string>> InOrder(const std::vector<std::string>& records);
   std::vector<DnsQuestion> AskForAddresses();
   void Conclude();
   void End(absl::Status status, absl::Duration ttl) { result_ = {std::move(status), ttl}; }
@@ -74,6 +77,7 @@ class MxLookup {
   base::Random random_;
   std::vector<Host> hosts_;
   bool has_mx_ = false;
+  bool secure_ = true;  // All answers so far.
   size_t pending_ = 0;  // Addresses asked for.
   std::string fault_;   // Of the first that failed.
   absl::Duration ttl_ = absl::InfiniteDuration();

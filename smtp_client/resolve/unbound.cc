@@ -49,6 +49,7 @@ DnsAnswer AnswerOf(int error, const ub_result* result) {
   }
   DnsAnswer answer;
   answer.ttl = absl::Seconds(std::max(result->ttl, 0));
+  answer.secure = result->secure != 0;
   if (result->havedata != 0) {
     answer.kind = DnsAnswer::Kind::kData;
     for (int i = 0; result->data[i] != nullptr; ++i) {

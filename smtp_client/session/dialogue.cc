@@ -38,8 +38,9 @@ Wait WaitOf(SmtpStage stage) {
 }
 
 bool Refuses(const Reply& reply) { return reply.temporary() || reply.permanent(); }
-bool Demands(TlsPolicy policy) {
-  return policy == TlsPolicy::kRequired || policy == TlsPolicy::kVerified;
+// It does not know the command at all.
+bool Unknown(const Reply& reply) {
+  return reply.code == 500 || reply.code == 502 || reply.code == 504;
 }
 
 std::string Unexpected(absl::string_view to, const Reply& reply) {
@@ -85,15 +86,19 @@ absl::string_view WaitName(Wait wait) {
 
 Dialogue::Dialogue(DialogueOptions options)
     : options_(std::move(options)),
-      transcript_(options_.transcript_bytes),
+      transcript_(options_.transcript_bytes, options_.observer.get()),
       parser_(options_.reply_limits) {
   transcript_.Note(options_.peer);
+  if (options_.downgraded.empty()) return;
+  tls_detail_ = options_.downgraded;
+  transcript_.Note(absl::StrCat("in the clear after ", options_.downgraded));
 }
 
 void Dialogue::Connected() {
   CRESCENDO_CHECK(wait_ == Wait::kConnect);
   wait_ = Wait::kBanner;
   ++progress_;
+  if (options_.observer != nullptr) options_.observer->OnConnected();
 }
 
 void Dialogue::Receive(absl::string_view bytes) {
@@ -165,13 +170,15 @@ void Dialogue::OnEhlo(const Reply& reply) {
   if (reply.code == 250) {
     offered_ = helo_ ? Capabilities() : ParseCapabilities(reply);
     offered_.chunking = offered_.chunking && options_.chunking;
+    offered_.pipelining = offered_.pipelining && !options_.one_by_one;
     return DecideTls();
   }
   // RFC 5321 §3.2: an old server knows only HELO, and so no STARTTLS.
-  if (reply.permanent() && !helo_ && (tls_ || !Demands(options_.tls))) {
+  if (reply.permanent() && !helo_ && (tls_ || !DemandsTls(options_.tls))) {
     helo_ = true;
     return SendEhlo();
   }
+  closing_.tls_failed = Unknown(reply) && !tls_ && DemandsTls(options_.tls);
   if (Refuses(reply)) return Refused(reply);
   Fail(Unexpected("EHLO", reply));
 }
@@ -179,20 +186,30 @@ void Dialogue::OnEhlo(const Reply& reply) {
 void Dialogue::DecideTls() {
   if (tls_ || options_.tls == TlsPolicy::kNever) return Open();
   if (offered_.start_tls) return SendCommand(kStartTlsCommand, Wait::kStartTls);
-  if (!Demands(options_.tls)) return Open();
-  closing_.detail = "TLS is required and the server does not offer STARTTLS";
+  const absl::string_view fault = "the server does not offer STARTTLS";
+  if (!DemandsTls(options_.tls)) {
+    tls_detail_ = std::string(fault);
+    return Open();
+  }
+  closing_.tls_failed = true;
+  closing_.detail = std::string(fault);
   SayQuit();
 }
 
 void Dialogue::OnStartTls(const Reply& reply) {
   if (reply.code == 220) {
     // Sent in the clear but read as if it came through TLS: an injection (RFC 3207 §6).
-    if (parser_.has_pending()) return Fail("bytes after the reply to STARTTLS: injected?");
+    if (parser_.has_pending()) return Fail(kInjected);
     wait_ = Wait::kHandshake;
     return;
   }
   if (!Refuses(reply)) return Fail(Unexpected("STARTTLS", reply));
-  if (Demands(options_.tls) || reply.code == 421) return Refused(reply);
+  if (reply.code == 421) return Refused(reply);
+  if (DemandsTls(options_.tls)) {
+    closing_.tls_failed = true;
+    return Refused(reply);
+  }
+  tls_detail_ = absl::StrCat("STARTTLS refused: ", reply.ToString());
   Open();
 }
 
@@ -200,24 +217,35 @@ void Dialogue::HandshakeDone(absl::string_view protocol) {
   CRESCENDO_CHECK(wait_ == Wait::kHandshake);
   transcript_.Note(protocol);
   tls_ = true;
+  tls_detail_ = std::string(protocol);
   // RFC 3207 §4.2: what was learnt in the clear is forgotten.
   offered_ = Capabilities();
   SendEhlo();
 }
 
+void Dialogue::HandshakeFailed(absl::string_view detail) {
+  CRESCENDO_CHECK(wait_ == Wait::kHandshake);
+  closing_.tls_failed = true;
+  Fail(detail);
+}
+
 void Dialogue::Open() {
   wait_ = Wait::kIdle;
   ++progress_;
+  opening_ = std::make_shared<const std::string>(transcript_.Take());
   DialogueEvent event;
   event.kind = DialogueEvent::Kind::kOpened;
+  event.opening = opening_;
   event.tls = tls_;
+  event.downgraded = !options_.downgraded.empty();
+  event.detail = tls_detail_;
   events_.push_back(std::move(event));
 }
 
 void Dialogue::Send(Mail mail) {
   CRESCENDO_CHECK(wait() == Wait::kIdle);
   if (++messages_ > 1) {
-    transcript_.Note(absl::StrCat("message ", messages_, " to ", options_.peer));
+    transcript_.Note(absl::StrCat("message ", messages_, " of this connection"));
   }
   transaction_.emplace(std::move(mail), offered_, reset_next_, &transcript_);
   ++progress_;
@@ -235,12 +263,19 @@ void Dialogue::Written() {
   FinishTransaction();
 }
 
+void Dialogue::WrittenInPart() {
+  if (!transaction_) return;
+  transaction_->WrittenInPart();
+  FinishTransaction();
+}
+
 void Dialogue::FinishTransaction() {
   if (!transaction_->outcome()) return;
   DialogueEvent event;
   event.kind = DialogueEvent::Kind::kSent;
   event.outcome = *transaction_->outcome();
   event.transcript = transcript_.Take();
+  event.opening = opening_;
   progress_ += transaction_->progress() + 1;
   reset_next_ = transaction_->leaves_open();
   transaction_.reset();

@@ -16,12 +16,14 @@
 
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
 #include "scheduler/domain/provider.h"
 #include "scheduler/domain/reply.h"
+#include "smtp_client/session/session_observer.h"
 #include "smtp_client/session/transaction.h"
 #include "smtp_client/session/transcript.h"
 #include "smtp_client/wire/capabilities.h"
@@ -33,19 +35,27 @@ struct DialogueOptions {
   std::string ehlo_name;
   TlsPolicy tls = TlsPolicy::kOpportunistic;
   bool chunking = false;  // BDAT where it is offered, instead of DATA.
-  std::string peer;       // For transcripts: "mx1.example [192.0.2.25]:25 from 198.51.100.7".
-  size_t transcript_bytes = 4096;  // Kept of one delivery.
+  // Why TLS is not tried, though it was wished for: its handshake failed on a connection before.
+  std::string downgraded;
+  std::string peer;  // For transcripts: "mx1.example [192.0.2.25]:25 from 198.51.100.7".
+  size_t transcript_bytes = 4096;  // Kept of one delivery, and of the opening.
+  bool one_by_one = false;         // Each command waits for the reply to the last: no PIPELINING.
   ReplyLimits reply_limits;
+  std::shared_ptr<SessionObserver> observer;  // May be null.
 };
 
 struct DialogueEvent {
   enum class Kind { kOpened, kSent, kClosed };
   Kind kind = Kind::kClosed;
-  bool tls = false;            // kOpened.
-  SendOutcome outcome;         // kSent.
-  std::string transcript;      // kSent.
+  bool tls = false;         // kOpened.
+  bool downgraded = false;  // kOpened.
+  bool tls_failed = false;  // kClosed: not with the TLS that was demanded.
+  SendOutcome outcome;      // kSent.
+  std::string transcript;   // kSent: from MAIL on.
+  // kOpened, kSent: the session's first part, up to the last EHLO, as a transcript.
+  std::shared_ptr<const std::string> opening;
   Reply reply;                 // kClosed: what the server said to end it; else code 0.
-  std::string detail;          // kClosed.
+  std::string detail;          // kClosed; kOpened: the protocol, or why it is in the clear.
   bool local_failure = false;  // kClosed.
 };
 
@@ -68,6 +78,9 @@ enum class Wait {
 };
 absl::string_view WaitName(Wait wait);  // "connect", "banner", "EHLO" … for people.
 
+// How a session ends in which anything follows the 220 but TLS (RFC 3207 §6).
+inline constexpr absl::string_view kInjected = "bytes after the reply to STARTTLS: injected?";
+
 class Dialogue {
  public:
   explicit Dialogue(DialogueOptions options);
@@ -75,8 +88,10 @@ class Dialogue {
   // What happens to the socket.
   void Connected();
   void Receive(absl::string_view bytes);
-  void Written();  // All bytes of the last TakeOutput() were handed to the socket.
+  void Written();        // All bytes of the last TakeOutput() were handed to the socket.
+  void WrittenInPart();  // Some of them, and the rest is still to be.
   void HandshakeDone(absl::string_view protocol);
+  void HandshakeFailed(absl::string_view detail);
   // It ended, or a deadline passed. `local_failure`: by our own fault.
   void Ended(absl::string_view detail, bool local_failure = false);
 
@@ -113,6 +128,7 @@ class Dialogue {
 
   const DialogueOptions options_;
   Transcript transcript_;
+  std::shared_ptr<const std::string> opening_;
   ReplyParser parser_;
   Capabilities offered_;
   std::string outgoing_;
@@ -121,6 +137,7 @@ class Dialogue {
   DialogueEvent closing_;  // What the kClosed will say.
   Wait wait_ = Wait::kConnect;
   bool tls_ = false;
+  std::string tls_detail_;   // What the kOpened will say.
   bool helo_ = false;        // EHLO was refused.
   bool reset_next_ = false;  // The last transaction was left open.
   bool quit_wanted_ = false;

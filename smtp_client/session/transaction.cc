@@ -28,7 +28,7 @@ Reply OwnReply(int code, EnhancedStatus enhanced, SmtpStage stage, absl::string_
 
 MailParameters ParametersFor(const Mail& mail, const Capabilities& offered) {
   MailParameters with;
-  if (offered.size) with.size = mail.message.size();
+  if (offered.size && mail.extent == Mail::Extent::kMessage) with.size = mail.message.size();
   if (IsAscii(mail.from) && IsAscii(mail.to) && IsAscii(mail.message)) return with;
   with.eight_bit_mime = offered.eight_bit_mime && !IsAscii(mail.message);
   const bool text_needs_it =
@@ -55,8 +55,14 @@ void Transaction::Prepare(bool reset_first) {
   if (reset_first) waiting_.push_back({SmtpStage::kRset, std::string(kRsetCommand)});
   waiting_.push_back(
       {SmtpStage::kMail, MailCommand(mail_.from, ParametersFor(mail_, offered_)).value()});
-  waiting_.push_back({SmtpStage::kRcpt, RcptCommand(mail_.to).value()});
-  if (!offered_.chunking) waiting_.push_back({SmtpStage::kData, std::string(kDataCommand)});
+  if (mail_.extent != Mail::Extent::kSender) {
+    waiting_.push_back({SmtpStage::kRcpt, RcptCommand(mail_.to).value()});
+  }
+  if (mail_.extent != Mail::Extent::kMessage) {
+    waiting_.push_back({SmtpStage::kRset, std::string(kRsetCommand)});
+  } else if (!offered_.chunking) {
+    waiting_.push_back({SmtpStage::kData, std::string(kDataCommand)});
+  }
   SendNext();
 }
 
@@ -66,7 +72,9 @@ std::optional<Reply> Transaction::Refusal() const {
     return OwnReply(553, {5, 1, 7}, SmtpStage::kMail,
                     absl::StrCat("bad envelope sender: ", from.message()));
   }
-  if (const absl::Status to = CheckAddress(mail_.to); !to.ok()) {
+  const absl::Status to =
+      mail_.extent == Mail::Extent::kSender ? absl::OkStatus() : CheckAddress(mail_.to);
+  if (!to.ok()) {
     return OwnReply(501, {5, 1, 3}, SmtpStage::kRcpt, to.message());
   }
   if (!offered_.smtp_utf8 && !IsAscii(mail_.from)) {
@@ -94,7 +102,10 @@ std::optional<Reply> Transaction::Refusal() const {
 }
 
 void Transaction::SendNext() {
-  if (waiting_.empty() && offered_.chunking && body_ == Body::kNone) return OfferBody();
+  if (waiting_.empty() && offered_.chunking && body_ == Body::kNone &&
+      mail_.extent == Mail::Extent::kMessage) {
+    return OfferBody();
+  }
   do {
     if (waiting_.empty()) return;
     awaited_.push_back(waiting_.front().stage);
@@ -119,8 +130,7 @@ void Transaction::TakeOutput(std::string* out) {
   if (body_ != Body::kReady) return;
   body_ = Body::kTaken;
   (offered_.chunking ? AppendLastChunk : AppendData)(mail_.message, out);
-  transcript_->Note(absl::StrCat("message of ", mail_.message.size(),
-                                 offered_.chunking ? " bytes, by BDAT" : " bytes, then a dot"));
+  transcript_->Body(mail_.message.size(), offered_.chunking ? "by BDAT" : "then a dot");
   mail_.message = std::string();
 }
 
@@ -129,6 +139,10 @@ void Transaction::Written() {
   if (body_ != Body::kTaken) return;
   body_ = Body::kWritten;
   if (early_) OnEndOfData(*std::exchange(early_, std::nullopt));
+}
+
+void Transaction::WrittenInPart() {
+  if (early_) Break("a reply before the", *early_);
 }
 
 void Transaction::Receive(Reply reply) {
@@ -158,6 +172,7 @@ void Transaction::Dispatch(const Reply& reply) {
       // A refused RSET says nothing about this message, so it must not bounce it.
       if (!Accepts(reply)) return Break("unexpected reply to", reply);
       open_ = false;
+      if (mail_accepted_) Decide(reply);  // It goes no further.
       return;
     default:
       if (Refuses(reply)) return Decide(reply);
@@ -189,7 +204,8 @@ void Transaction::OnEndOfData(const Reply& reply) {
     return;
   }
   if (body_ != Body::kWritten && Accepts(reply)) {
-    // The news that the last bytes left may be behind the reply to them.
+    // The news that the last bytes left may be behind the reply to them; but not behind two.
+    if (early_) return Break("a second reply to", reply);
     early_ = reply;
     awaited_.push_back(SmtpStage::kEndOfData);
     return;

@@ -23,9 +23,12 @@
 namespace crescendo::smtp {
 
 struct Mail {
+  // How far to go; what is not the whole ends in RSET, and its outcome is the reply to that.
+  enum class Extent { kSender, kRecipient, kMessage };
   std::string from;     // Without <>. May be "".
   std::string to;       // Without <>.
   std::string message;  // RFC 5322 bytes, not dot-stuffed.
+  Extent extent = Extent::kMessage;
 };
 
 // How a transaction ended; the words are those of ports::TransportEvent.
@@ -49,6 +52,8 @@ class Transaction {
   bool has_output() const { return !outgoing_.empty() || body_ == Body::kReady; }
   // All bytes of the last TakeOutput() were handed to the socket.
   void Written();
+  // Some of them were, and the rest is still to be: no reply so far can be the one to its end.
+  void WrittenInPart();
   // A reply came; its stage is set here. REQUIRES: !outcome().
   void Receive(Reply reply);
   // The connection ended or a deadline passed.

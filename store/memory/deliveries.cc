@@ -235,12 +235,14 @@ void MemoryTables::Settled(const ports::Settle& settle, DeliveryRow* row) {
       break;
     case ports::Settle::Slot::kRefused:
       ++day.refused;
+      day.hard_bounces += IsHardBounce(settle);
       break;
     case ports::Settle::Slot::kInDoubt:
       ++day.in_doubt;
       break;
     case ports::Settle::Slot::kDeferred:
       ++day.deferred;
+      day.pushback += settle.pushback;
       break;
   }
   if (settle.settle_day != settle.claim_day && IsCarried(settle.slot)) {

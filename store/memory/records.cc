@@ -120,6 +120,28 @@ absl::Status MemoryTables::CheckReferences(const Plan& plan) {
   return absl::OkStatus();
 }
 
+ports::WriteResult MemoryTables::Apply(const ports::DeletePlan& remove) {
+  const auto it = plans.find(remove.plan.text());
+  const auto stored = it == plans.end() ? std::nullopt : std::optional(it->second.revision);
+  if (!stored) return Failed(NoSuch("plan", remove.plan.text()));
+  absl::Status status =
+      CheckRevision(RecordKind::kPlan, remove.plan.text(), stored, remove.revision);
+  if (status.ok()) status = CheckEvents(remove.events);
+  if (!status.ok()) return Failed(std::move(status));
+  plans.erase(it);
+  std::erase_if(plan_days, [&](const auto& day) { return day.first.first == remove.plan; });
+  absl::erase_if(requests, [&](const auto& request) {
+    return request.second.kind == RecordKind::kPlan && request.second.record == remove.plan.text();
+  });
+  Append(remove.events);
+  return {};
+}
+
+ports::WriteResult MemoryTables::Apply(const ports::CountComplaint& count) {
+  ++Ledger(count.lane, count.day).complaints;
+  return {};
+}
+
 ports::WriteResult MemoryTables::Apply(const ports::PutPlanDay& put) {
   if (!plans.contains(put.day.plan.text())) return Failed(NoSuch("plan", put.day.plan.text()));
   if (absl::Status status = CheckEvents(put.events); !status.ok()) return Failed(status);

@@ -80,8 +80,10 @@ class MemoryTables {
   ports::WriteResult Apply(const ports::Put<Pool>& put);
   ports::WriteResult Apply(const ports::Put<Plan>& put);
   ports::WriteResult Apply(const ports::Put<Campaign>& put);
+  ports::WriteResult Apply(const ports::DeletePlan& remove);
   ports::WriteResult Apply(const ports::PutPlanDay& put);
   ports::WriteResult Apply(const ports::PutLane& put);
+  ports::WriteResult Apply(const ports::CountComplaint& count);
   ports::WriteResult Apply(const ports::AppendEvents& append);
   ports::WriteResult Apply(const ports::AppendRecipients& append);
   ports::WriteResult Apply(const ports::Claim& claim);

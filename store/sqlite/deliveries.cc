@@ -265,6 +265,13 @@ absl::Status Deliveries::Apply(const ports::Claim& claim, ports::WriteResult* re
   return absl::OkStatus();
 }
 
+absl::Status Deliveries::Apply(const ports::CountComplaint& count, ports::WriteResult*) {
+  ASSIGN_OR_RETURN(const int64_t ip, names_->Label(count.lane.egress_ip.text()));
+  ASSIGN_OR_RETURN(const int64_t provider, names_->Label(count.lane.provider.text()));
+  tally_->Count(ip, provider, count.day, Tally::kComplaints, 1);
+  return absl::OkStatus();
+}
+
 absl::Status Deliveries::Apply(const ports::Release& release, ports::WriteResult* result) {
   std::vector<Row> claims;
   absl::flat_hash_set<DeliveryId> seen;
@@ -349,6 +356,10 @@ absl::Status Deliveries::SettleRow(const ports::Settle& settle, Row* row) {
   };
   count(settle.claim_day, Tally::kClaimed, -1);
   count(settle.claim_day, CounterOf(settle.slot), 1);
+  if (IsHardBounce(settle)) count(settle.claim_day, Tally::kHardBounces, 1);
+  if (settle.slot == ports::Settle::Slot::kDeferred && settle.pushback) {
+    count(settle.claim_day, Tally::kPushback, 1);
+  }
   if (settle.settle_day != settle.claim_day && IsCarried(settle.slot)) {
     count(settle.settle_day, Tally::kCarried, 1);
   }

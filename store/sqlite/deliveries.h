@@ -43,6 +43,7 @@ class Deliveries {
   absl::Status Apply(const ports::AppendRecipients& append, ports::WriteResult* result);
   absl::Status Apply(const ports::Claim& claim, ports::WriteResult* result);
   absl::Status Apply(const ports::Release& release, ports::WriteResult* result);
+  absl::Status Apply(const ports::CountComplaint& count, ports::WriteResult* result);
   absl::Status Apply(const ports::Settle& settle, ports::WriteResult* result);
   absl::Status Apply(const ports::EndDelivery& end, ports::WriteResult* result);
   absl::Status Apply(const ports::CancelDeliveries& cancel, ports::WriteResult* result);

@@ -19,8 +19,9 @@ namespace {
   " d.attempts, d.in_doubt_count, d.create_time_us, d.first_attempt_time_us,"    \
   " d.last_attempt_time_us, d.next_attempt_time_us, d.last_ip, d.last_provider," \
   " d.category, d.reply "
-#define CRESCENDO_LEDGER_COLUMNS \
-  "egress_ip, provider, day, claimed, accepted, refused, in_doubt, deferred, carried"
+#define CRESCENDO_LEDGER_COLUMNS                                                       \
+  "egress_ip, provider, day, claimed, accepted, refused, in_doubt, deferred, carried," \
+  " hard_bounces, complaints, pushback"
 
 LedgerRow ReadLedgerRow(const Rows& row, const Names& names) {
   return {
@@ -31,7 +32,10 @@ LedgerRow ReadLedgerRow(const Rows& row, const Names& names) {
       .refused = row.Int(5),
       .in_doubt = row.Int(6),
       .deferred = row.Int(7),
-      .carried = row.Int(8)};
+      .carried = row.Int(8),
+      .hard_bounces = row.Int(9),
+      .complaints = row.Int(10),
+      .pushback = row.Int(11)};
 }
 
 // Labels are numbered as they come; people expect names in order.

@@ -11,6 +11,7 @@ namespace {
 static_assert(static_cast<int>(EventType::kLaneStopped) == 6);
 static_assert(static_cast<int>(EventType::kCreated) == 20);
 static_assert(static_cast<int>(EventType::kAlert) == 31);
+static_assert(static_cast<int>(kLastEventType) < 63);  // TypeMask.
 static_assert(static_cast<int>(ReplyCategory::kAccepted) == 0);
 static_assert(static_cast<int>(ReplyCategory::kOtherTemporary) == 30);
 
@@ -51,7 +52,7 @@ Event ReadEvent(const Rows& row, const Names& names) {
   Event event;
   event.id = EventId(row.Int(0));
   event.time = row.Time(1);
-  event.type = row.Enumerator(2, EventType::kAlert);
+  event.type = row.Enumerator(2, kLastEventType);
   event.egress_ip = EgressIpId(names.LabelText(row.Int(3)));
   event.provider = ProviderId(names.LabelText(row.Int(4)));
   event.pool = PoolId(names.LabelText(row.Int(5)));

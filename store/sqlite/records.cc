@@ -4,17 +4,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "scheduler/base/status_macros.h"
-#include "store/sqlite/plan_flow.h"
 #include "store/sqlite/variables.h"
 
 namespace crescendo::store {
 namespace {
 
 // The store keeps these numbers: new enumerators go to the end.
-static_assert(static_cast<int>(PlanState::kGraduated) == 3);
-static_assert(static_cast<int>(AdvanceRule::kCalendar) == 1);
-static_assert(static_cast<int>(DayDecision::kGraduate) == 3);
 static_assert(static_cast<int>(CampaignState::kCancelled) == 3);
+static_assert(static_cast<int>(TlsPolicy::kVerified) == 3);
 
 const char* TableOf(RecordKind kind) {
   switch (kind) {
@@ -233,34 +230,6 @@ absl::Status Records::Save(Pool* pool) {
   return absl::OkStatus();
 }
 
-absl::Status Records::Save(Plan* plan) {
-  Statement put(database_,
-                "INSERT INTO plans VALUES"
-                " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
-                " ON CONFLICT (id) DO UPDATE SET egress_ip = ?2, time_zone = ?3,"
-                " window_start_us = ?4, window_end_us = ?5, start_day = ?6, advance_rule = ?7,"
-                " state = ?8, state_reason = ?9, create_time_us = ?10, revision = ?11");
-  RETURN_IF_ERROR(put.Run(plan->id.text(), plan->egress_ip.text(), plan->time_zone,
-                          plan->window.start, plan->window.end, plan->start_date,
-                          static_cast<int>(plan->advance_rule), static_cast<int>(plan->state),
-                          plan->state_reason, plan->create_time, plan->revision));
-  Statement clear_stages(database_, "DELETE FROM plan_stages WHERE plan = ?1");
-  RETURN_IF_ERROR(clear_stages.Run(plan->id.text()));
-  Statement add_stage(database_, "INSERT INTO plan_stages VALUES (?1, ?2, ?3, ?4)");
-  int64_t position = 0;
-  for (const Stage& stage : plan->stages) {
-    RETURN_IF_ERROR(add_stage.Run(plan->id.text(), position++, stage.days, stage.daily_cap));
-  }
-  Statement clear_caps(database_, "DELETE FROM plan_provider_caps WHERE plan = ?1");
-  RETURN_IF_ERROR(clear_caps.Run(plan->id.text()));
-  Statement add_cap(database_, "INSERT INTO plan_provider_caps VALUES (?1, ?2, ?3, ?4)");
-  position = 0;
-  for (const ProviderCap& cap : plan->provider_caps) {
-    RETURN_IF_ERROR(add_cap.Run(plan->id.text(), position++, cap.provider.text(), cap.daily_cap));
-  }
-  return SavePlanFlow(database_, *plan);
-}
-
 absl::Status Records::Save(Campaign* campaign) {
   const CampaignInfo* known = Find(campaign->id);
   campaign->key =
@@ -268,12 +237,12 @@ absl::Status Records::Save(Campaign* campaign) {
   Statement put(database_,
                 "INSERT INTO campaigns VALUES"
                 " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
-                " ?19, ?20)"
+                " ?19, ?20, ?21)"
                 " ON CONFLICT (key) DO UPDATE SET state = ?3, pool = ?4, create_time_us = ?5,"
                 " revision = ?6, lifetime_us = ?7, state_reason = ?8, from_name = ?9,"
                 " from_address = ?10, return_path = ?11, subject = ?12, list_unsubscribe = ?13,"
                 " text_body = ?14, html_body = ?15, feedback_sender_id = ?16, headers = ?17,"
-                " raw_message = ?18, weight = ?19, sunset_days = ?20");
+                " raw_message = ?18, tls = ?19, weight = ?20, sunset_days = ?21");
   std::string headers;
   EncodeVariables(campaign->headers, &headers);
   RETURN_IF_ERROR(put.Run(
@@ -282,27 +251,13 @@ absl::Status Records::Save(Campaign* campaign) {
       campaign->state_reason, campaign->from_name, campaign->from_address, campaign->return_path,
       campaign->subject, campaign->list_unsubscribe, campaign->text_body, campaign->html_body,
       campaign->feedback_sender_id, BlobOrNull{headers}, BlobOrNull{campaign->raw_message},
-      campaign->weight, campaign->sunset_days));
+      static_cast<int>(campaign->tls), campaign->weight, campaign->sunset_days));
   if (known == nullptr) {
     Statement counts(database_, "INSERT INTO campaign_counts (campaign) VALUES (?1)");
     RETURN_IF_ERROR(counts.Run(campaign->key.value()));
   }
   RETURN_IF_ERROR(Remember({campaign->id, campaign->key, campaign->state}));
   return absl::OkStatus();
-}
-
-absl::Status Records::Apply(const ports::PutPlanDay& put, ports::WriteResult* result) {
-  const PlanDay& day = put.day;
-  ASSIGN_OR_RETURN(const auto exists, Revision(RecordKind::kPlan, day.plan.text()));
-  if (!exists) result->status = NoSuch("plan", day.plan.text());
-  if (exists) RETURN_IF_ERROR(events_->Check(put.events, nullptr, &result->status));
-  if (!result->status.ok()) return absl::OkStatus();
-  Statement save(database_,
-                 "INSERT OR REPLACE INTO plan_days VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
-  RETURN_IF_ERROR(save.Run(day.plan.text(), day.day, day.egress_ip.text(), day.stage,
-                           day.day_in_stage, day.cap, static_cast<int>(day.decision), day.reason,
-                           day.accepted));
-  return events_->Append(put.events, nullptr);
 }
 
 absl::Status Records::Apply(const ports::PutLane& put, ports::WriteResult* result) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "scheduler/domain/plan_settings.h"
 #include "scheduler/ports/store.h"
 #include "store/rules.h"
 #include "store/sqlite/database.h"
@@ -34,6 +35,7 @@ class Records {
   absl::Status Apply(const ports::Put<Pool>& put, ports::WriteResult* result);
   absl::Status Apply(const ports::Put<Plan>& put, ports::WriteResult* result);
   absl::Status Apply(const ports::Put<Campaign>& put, ports::WriteResult* result);
+  absl::Status Apply(const ports::DeletePlan& remove, ports::WriteResult* result);
   absl::Status Apply(const ports::PutPlanDay& put, ports::WriteResult* result);
   absl::Status Apply(const ports::PutLane& put, ports::WriteResult* result);
 
@@ -69,6 +71,10 @@ class Records {
   absl::Status Save(Pool* pool);
   absl::Status Save(Plan* plan);
   absl::Status Save(Campaign* campaign);
+  // Settings of the plan in force (next false), or of its edit that waits.
+  absl::Status SaveSettings(const PlanId& plan, bool next, absl::Span<const Setting> settings);
+  absl::Status ReadSettings(Plan* plan);
+  absl::StatusOr<std::vector<PlanDay>> ReadPlanDays(Rows rows);
   absl::Status Remember(const CampaignInfo& info);
 
   Database* const database_;

@@ -34,6 +34,9 @@ struct SqliteStore::Rooms {
   absl::Status Apply(const ports::Put<Record>& put, ports::WriteResult* result) {
     return records.Apply(put, result);
   }
+  absl::Status Apply(const ports::DeletePlan& remove, ports::WriteResult* result) {
+    return records.Apply(remove, result);
+  }
   absl::Status Apply(const ports::PutPlanDay& put, ports::WriteResult* result) {
     return records.Apply(put, result);
   }

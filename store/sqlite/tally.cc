@@ -28,11 +28,11 @@ absl::Status Tally::Flush() {
   }
   for (const auto& [key, by] : ledger_) {
     const auto& [ip, provider, day] = key;
-    RETURN_IF_ERROR(
-        update_ledger_.Run(ip, provider, day, by[0], by[1], by[2], by[3], by[4], by[5]));
+    RETURN_IF_ERROR(update_ledger_.Run(ip, provider, day, by[0], by[1], by[2], by[3], by[4], by[5],
+                                       by[6], by[7], by[8]));
     if (database_->changes() > 0) continue;
-    RETURN_IF_ERROR(
-        insert_ledger_.Run(ip, provider, day, by[0], by[1], by[2], by[3], by[4], by[5]));
+    RETURN_IF_ERROR(insert_ledger_.Run(ip, provider, day, by[0], by[1], by[2], by[3], by[4], by[5],
+                                       by[6], by[7], by[8]));
   }
   Clear();
   return absl::OkStatus();

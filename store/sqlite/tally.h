@@ -18,7 +18,18 @@ namespace crescendo::store {
 
 class Tally {
  public:
-  enum Slot { kClaimed, kAccepted, kRefused, kInDoubt, kDeferred, kCarried, kSlots };
+  enum Slot {
+    kClaimed,
+    kAccepted,
+    kRefused,
+    kInDoubt,
+    kDeferred,
+    kCarried,
+    kHardBounces,
+    kComplaints,
+    kPushback,
+    kSlots
+  };
 
   explicit Tally(Database* database) : database_(database) {}
 
@@ -50,10 +61,13 @@ class Tally {
   Statement update_ledger_{
       database_,
       "UPDATE ledger SET claimed = claimed + ?4, accepted = accepted + ?5, refused = refused + ?6,"
-      " in_doubt = in_doubt + ?7, deferred = deferred + ?8, carried = carried + ?9"
+      " in_doubt = in_doubt + ?7, deferred = deferred + ?8, carried = carried + ?9,"
+      " hard_bounces = hard_bounces + ?10, complaints = complaints + ?11,"
+      " pushback = pushback + ?12"
       " WHERE egress_ip = ?1 AND provider = ?2 AND day = ?3"};
   Statement insert_ledger_{database_,
-                           "INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)"};
+                           "INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0,"
+                           " ?10, ?11, ?12)"};
 };
 
 }  // namespace crescendo::store

@@ -38,12 +38,13 @@ std::vector<std::string> Complete(const std::vector<std::string>& words) {
 TEST(Completion, BashKnowsNounsVerbsOptionsAndChoices) {
   EXPECT_THAT(Complete({"crescendo", ""}),
               AllOf(Contains("plan"), Contains("suppression"), Contains("completion")));
-  EXPECT_THAT(Complete({"crescendo", "p"}), UnorderedElementsAre("pool", "plan", "provider"));
+  EXPECT_THAT(Complete({"crescendo", "p"}),
+              UnorderedElementsAre("pool", "plan", "provider", "probe"));
   EXPECT_THAT(Complete({"crescendo", "plan", "pr"}), ElementsAre("progress"));
   EXPECT_THAT(Complete({"crescendo", "plan", "create", "x", "--st"}),
               UnorderedElementsAre("--stage", "--start-date"));
   EXPECT_THAT(Complete({"crescendo", "plan", "create", "x", "--advance", ""}),
-              UnorderedElementsAre("delivered", "calendar"));
+              UnorderedElementsAre("delivered", "calendar", "sending-day"));
   EXPECT_THAT(Complete({"crescendo", "plan", "list", "-o", "j"}), ElementsAre("json"));
   EXPECT_THAT(Complete({"crescendo", "completion", "b"}), ElementsAre("bash"));
   EXPECT_THAT(Complete({"crescendo", "event", "list", "--type", "lane_s"}),

@@ -63,7 +63,7 @@ const Lines& Needs(const std::string& noun) {
       "campaign import spring recipients.csv",
       "campaign start spring"};
   if (noun == "lane" || noun == "delivery" || noun == "event") return *kSending;
-  if (noun == "pool" || noun == "plan") return *kIps;
+  if (noun == "pool" || noun == "plan" || noun.empty()) return *kIps;
   return noun == "campaign" ? *kPool : *kNothing;
 }
 
@@ -166,7 +166,8 @@ TEST(Help, EveryExampleDoesWhatItSays) {
       setting = std::make_unique<Setting>(Needs(noun));
       if (noun == "store") setting->MakeBackup("crescendo-2026-03-02.db");
     }
-    const bool endless = command.verb == "watch" || command.verb == "stream";
+    const bool endless =
+        command.verb == "watch" || command.verb == "stream" || command.verb == "trace";
     for (const std::string& example : Examples(Page(name))) {
       SCOPED_TRACE(example);
       EXPECT_THAT(example, testing::StartsWith(absl::StrCat("crescendo ", name)));

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "scheduler/base/check.h"
 #include "scheduler/providers/provider_loader.h"
+#include "tests/cli/fake_prober.h"
 
 namespace crescendo::cli {
 namespace {
@@ -61,7 +62,12 @@ class ServiceWorld::Receivers final : public ports::Transport {
   void SetListener(absl::AnyInvocable<void(ports::TransportEvent)> listener) override {
     listener_ = std::move(listener);
   }
+  explicit Receivers(smtp::TraceHub* traces) : traces_(traces) {}
+
   void Open(ports::OpenConnection request) override {
+    ports::TraceLine line{.connection = request.connection, .lane = request.lane};
+    line.host = absl::StrCat(request.host.name, " [", request.host.address, "]:25");
+    taps_[request.connection.value()] = std::make_shared<smtp::Tap>(traces_, std::move(line));
     Tell(ports::TransportEvent::Kind::kOpened, request.connection);
   }
   void Send(ports::SendMessage request) override {
@@ -72,6 +78,11 @@ class ServiceWorld::Receivers final : public ports::Transport {
     event.result = ports::TransportEvent::SentResult::kReply;
     event.connection_usable = true;
     event.reply = Answer(request.rcpt_to);
+    smtp::Tap& tap = *taps_[request.connection.value()];
+    tap.Begin(request.delivery, request.rcpt_to);
+    tap.OnSent(absl::StrCat("RCPT TO:<", request.rcpt_to, ">"));
+    tap.OnReply(event.reply);
+    tap.End();
     if (!event.reply.temporary()) {
       base::MutexLock lock(&mu_);
       transcripts_[request.delivery.value()] =
@@ -96,6 +107,8 @@ class ServiceWorld::Receivers final : public ports::Transport {
     listener_(std::move(event));
   }
 
+  smtp::TraceHub* const traces_;
+  std::map<int64_t, std::shared_ptr<smtp::Tap>> taps_;
   absl::AnyInvocable<void(ports::TransportEvent)> listener_;
   base::Mutex mu_;
   std::map<int64_t, std::string> transcripts_ ABSL_GUARDED_BY(mu_);
@@ -103,8 +116,9 @@ class ServiceWorld::Receivers final : public ports::Transport {
 
 ServiceWorld::ServiceWorld()
     : clock_(absl::FromCivil(kStart, absl::UTCTimeZone())),
+      prober_(NewFakeProber(Answer)),
       routes_(Routes()),
-      receivers_(std::make_unique<Receivers>()) {
+      receivers_(std::make_unique<Receivers>(&traces_)) {
   engine_ = std::make_unique<engine::Engine>(
       engine::Edges{&clock_, &store_, receivers_.get(), &routes_, &composer_, &Providers().catalog,
                     &Providers().classifier},
@@ -151,7 +165,8 @@ void ServiceWorld::StopServer() {
 }
 
 void ServiceWorld::StartServer() {
-  auto server = service::Server::Start(engine_.get(), &routes_, {.address = address_});
+  auto server = service::Server::Start(
+      engine_.get(), &routes_, {.address = address_, .diagnostics = {prober_.get(), &traces_}});
   CRESCENDO_CHECK(server.ok());
   server_ = *std::move(server);
   address_ = absl::StrCat("127.0.0.1:", server_->port());

@@ -293,8 +293,18 @@ TEST(Validation, BrokenAddressesAreNamedWithTheirFault) {
         Bad{"NUL in the domain", Bytes("jo@example.com\0.evil"), "not a host name"},
         Bad{"a trailing dot", "jo@example.com.", "not a host name"},
         Bad{"a long domain", "jo@" + long_domain, "characters long; at most 253"},
-        Bad{"long altogether", std::string(300, 'a') + "@" + std::string(30, 'b'),
-            "is 331 octets long; at most 320"}}) {
+        Bad{"long altogether",
+            std::string(60, 'a') + "@" + std::string(60, 'b') + "." + std::string(60, 'c') + "." +
+                std::string(60, 'd') + "." + std::string(60, 'e'),
+            "is 304 octets long; at most 254"},
+        Bad{"long as A-labels",
+            std::string(60, 'a') + "@" + std::string(60, 'b') + "." + std::string(60, 'c') + "." +
+                std::string(60, 'd') +
+                ".\xC3\xBC"
+                "xxxx",
+            "octets long; at most 254"},
+        Bad{"a megabyte", std::string(1 << 20, 'a') + "@example.com",
+            "is 1048588 octets long; at most 254"}}) {
     SCOPED_TRACE(c.name);
     const auto normal = NormaliseAddress(c.address);
     EXPECT_EQ(normal.status().code(), absl::StatusCode::kInvalidArgument);

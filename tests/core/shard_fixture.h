@@ -81,13 +81,14 @@ class ShardTest : public ::testing::Test {
     return ports::TransportEvent{.kind = ports::TransportEvent::Kind::kClosed,
                                  .connection = connection_};
   }
-  Letter Answered(int64_t id, int code) const {
+  Letter Answered(int64_t id, int code, const std::string& text = "") const {
     ports::TransportEvent sent{.kind = ports::TransportEvent::Kind::kSent,
                                .connection = connection_,
                                .delivery = DeliveryId(id)};
     sent.result = ports::TransportEvent::SentResult::kReply;
     sent.connection_usable = true;
     sent.reply.code = code;
+    if (!text.empty()) sent.reply.lines = {text};
     sent.reply.stage = SmtpStage::kEndOfData;
     return sent;
   }
@@ -110,7 +111,18 @@ class ShardTest : public ::testing::Test {
       {Provider{
           .id = ProviderId("big"), .mx_suffixes = {".big.example"}, .max_connections_per_ip = 1}},
       Provider{.id = ProviderId("default")}};
-  const ReplyClassifier classifier_ = ReplyClassifier::Create({}).value();
+  static ReplyClassifier Classifier() {
+    ReplyRule rule;
+    rule.name = "blocklist";
+    rule.origin = "test";
+    rule.match = {"on our blocklist"};
+    rule.category = ReplyCategory::kBlocklistProvider;
+    ProviderRules rules;
+    rules.provider = ProviderId("default");
+    rules.rules = {rule};
+    return ReplyClassifier::Create({rules}).value();
+  }
+  const ReplyClassifier classifier_ = Classifier();
   Shard shard_{providers_, classifier_, Options()};
   base::Moment now_{kStart, absl::ZeroDuration()};
   std::vector<Effect> effects_;

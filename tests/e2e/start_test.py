@@ -51,10 +51,20 @@ class StartTest(harness.RigTest):
     def test_a_broken_flag_is_named(self):
         for words, wanted in [(["--listen", "192.0.2.1:70"], "--listen is"),
                               (["--limits-max-connections", "0"], "--limits-max-connections is 0"),
+                              (["--smtp-block-kib", "0"], "--smtp-block-kib is 0"),
+                              (["--smtp-reply-kib", "2000"], "--smtp-reply-kib is 2000"),
+                              (["--smtp-opening-timeout", "2h"], "--smtp-opening-timeout is 2h"),
                               (["--in-doubt", "maybe"], "--in-doubt: \"maybe\""),
                               (["--no-such-flag"], "--no-such-flag")]:
             with self.subTest(words):
                 self.assertIn(wanted, self.refused(2, *words))
+
+    def test_sockets_without_descriptors_are_named(self):
+        # 500 connections by default, and 256 for all else: gRPC's listener must never go without.
+        text = self.rig.run("/bin/sh", "-c", 'ulimit -n 700; exec "$@"', "-",
+                            harness.BIN / "crescendod", "--data-dir", self.rig.folder / "data", code=2)
+        self.assertIn("limits.max_connections is 500, for which 756 open files are needed", text)
+        self.assertIn("this process may have 700", text)
 
     def test_a_broken_route_table_is_named_with_its_line(self):
         for text, wanted in [("hosts { name: 'mx.example' address: 'here' }", "routes.textproto:1:"),

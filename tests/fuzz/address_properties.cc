@@ -58,7 +58,7 @@ absl::Status CheckVerp(absl::string_view address) {
   RETURN_IF_ERROR(Expect(bounce.has_value() && bounce->delivery == DeliveryId(7) &&
                              bounce->return_path == absl::AsciiStrToLower(address),
                          "a bounce names its delivery", path));
-  return Expect(NormaliseAddress(path).ok() || path.size() > 320, "its path is an address", path);
+  return Expect(NormaliseAddress(path).ok() || path.size() > 254, "its path is an address", path);
 }
 
 }  // namespace

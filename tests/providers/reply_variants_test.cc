@@ -80,6 +80,18 @@ const std::vector<Variant>& Variants() {
        "or user complaints - 4.16.55.1",
        kReputationDeferral},
       {"yahoo",
+       "421 4.7.0 [TSS09] All messages from example.com will be deferred due to unexpected volume "
+       "from your domain",
+       kRateLimitedDomain},
+      {"outlook",
+       "451 4.7.500 Server busy. Please try again later; sending domain example.com exceeded its "
+       "rate (S77719)",
+       kRateLimitedDomain},
+      {"outlook",
+       "421 4.7.66 The mail server [198.51.100.20] has exceeded the maximum number of connections. "
+       "(S3115)",
+       kTooManyConnections},
+      {"yahoo",
        "421 4.7.0 [TSS05] Messages from 198.51.100.9 temporarily deferred due to user complaints",
        kReputationDeferral},
       {"yahoo",

@@ -56,11 +56,9 @@ class RetentionTest : public ServiceTest {
   }
   // All that is finished and a year old is gone.
   void Sweep() {
+    const int64_t before = NumberOf(AllEvents().first_event());
     rig_.clock.Advance(absl::Hours(24 * 365));
-    for (const int64_t before = NumberOf(AllEvents().first_event());
-         NumberOf(AllEvents().first_event()) == before;) {
-      std::this_thread::yield();
-    }
+    while (NumberOf(AllEvents().first_event()) == before) std::this_thread::yield();
   }
 };
 

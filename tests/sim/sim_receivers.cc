@@ -56,6 +56,9 @@ void SimReceivers::Open(ports::OpenConnection request) {
   Source& source = sources_[{request.source_address, request.host.name}];
   connections_[id] = {request, false, false};
   const absl::Duration latency = absl::Milliseconds(random_.Between(20, 200));
+  if (Suffers(Incident::Kind::kDown, request.host.name, request.source_address)) {
+    return CloseLater(id, absl::Seconds(30), {}, "connection timed out");
+  }
   if (random_.Unit() < behaviour.refuse_connection) {
     return CloseLater(id, latency, {}, "connection refused");
   }
@@ -77,6 +80,16 @@ Reply SimReceivers::Judge(const Behaviour& behaviour, Source& source,
                           const ports::SendMessage& message, const std::string& source_address) {
   const absl::Time now = clock_->Now().wall;
   const std::string& address = message.rcpt_to;
+  if (!incidents_.empty()) {
+    const std::string& host = connections_.at(message.connection).request.host.name;
+    if (Suffers(Incident::Kind::kBlocked, host, source_address)) {
+      return MakeReply(554, {5, 7, 1}, "Service unavailable; your address is listed by a blocklist",
+                       SmtpStage::kRcpt);
+    }
+    if (Suffers(Incident::Kind::kBusy, host, source_address)) {
+      return MakeReply(450, {4, 2, 0}, "Try again later", SmtpStage::kRcpt);
+    }
+  }
   if (behaviour.rate_per_hour > 0) {
     if (source.tokens < 0) source.tokens = behaviour.burst;
     if (source.filled_at != absl::InfinitePast()) {
@@ -112,6 +125,9 @@ Reply SimReceivers::Judge(const Behaviour& behaviour, Source& source,
       return MakeReply(450, {4, 7, 1}, "Greylisted, please try again later", SmtpStage::kRcpt);
     }
   }
+  if (random_.Unit() < behaviour.deferred) {
+    return MakeReply(450, {4, 2, 0}, "Try again later", SmtpStage::kRcpt);
+  }
   if (random_.Unit() < behaviour.temporary) {
     return MakeReply(451, {4, 3, 0}, "Mail server temporarily rejected message.",
                      SmtpStage::kEndOfData);
@@ -125,8 +141,18 @@ Reply SimReceivers::Judge(const Behaviour& behaviour, Source& source,
 
 void SimReceivers::CountUsed(const std::string& source, bool accepted) {
   const auto key = std::make_pair(source, base::DayOf(clock_->Now().wall, absl::UTCTimeZone()));
-  ++witness_.used[key];
+  const int64_t used = ++witness_.used[key];
   if (accepted) ++witness_.accepted[key];
+  if (on_used_) on_used_(source, key.second, used);
+}
+
+bool SimReceivers::Suffers(Incident::Kind kind, const std::string& host,
+                           const std::string& source) const {
+  const absl::Time now = clock_->Now().wall;
+  return std::any_of(incidents_.begin(), incidents_.end(), [&](const Incident& one) {
+    return one.kind == kind && one.host == host && (one.source.empty() || one.source == source) &&
+           one.from <= now && now < one.to;
+  });
 }
 
 void SimReceivers::Send(ports::SendMessage message) {

@@ -26,14 +26,28 @@ struct Behaviour {
   double unknown = 0, full = 0;
   double greylist = 0;  // Share of addresses that are greylisted for 5 minutes.
   double temporary = 0, content = 0;
+  double deferred = 0;  // "Try again later", and nothing is to be learnt from it.
   double drop_before_dot = 0, drop_after_dot = 0;
   double refuse_connection = 0;
 };
 
+// What goes wrong for a while.
+struct Incident {
+  enum class Kind {
+    kDown,     // No connection opens.
+    kBlocked,  // The source stands on a blocklist there.
+    kBusy,     // Everything is deferred.
+  };
+  Kind kind = Kind::kDown;
+  std::string host;
+  std::string source;  // "": every one.
+  absl::Time from, to;
+};
+
 struct Witness {
   // Messages accepted or refused for good, by source address and UTC day of the reply.
-  std::map<std::pair<std::string, absl::CivilDay>, int64_t> used;
-  std::map<std::pair<std::string, absl::CivilDay>, int64_t> accepted;
+  absl::flat_hash_map<std::pair<std::string, absl::CivilDay>, int64_t> used;
+  absl::flat_hash_map<std::pair<std::string, absl::CivilDay>, int64_t> accepted;
   absl::flat_hash_map<DeliveryId, int> copies;    // Accepted, also when the reply was lost.
   absl::flat_hash_map<DeliveryId, int> in_doubt;  // Ended behind the final dot without a reply.
   int64_t sends = 0, deferred = 0, refused = 0, rate_refusals = 0;
@@ -49,6 +63,11 @@ class SimReceivers final : public ports::Transport {
   using OnSend = absl::AnyInvocable<void(const std::string& source, const std::string& host,
                                          const ports::SendMessage& message)>;
   void SetOnSend(OnSend on_send) { on_send_ = std::move(on_send); }
+  // Called whenever a source has used one more of a day.
+  using OnUsed =
+      absl::AnyInvocable<void(const std::string& source, absl::CivilDay day, int64_t used)>;
+  void SetOnUsed(OnUsed on_used) { on_used_ = std::move(on_used); }
+  void Add(Incident incident) { incidents_.push_back(std::move(incident)); }
 
   void SetListener(absl::AnyInvocable<void(ports::TransportEvent)> listener) override {
     listener_ = std::move(listener);
@@ -87,16 +106,21 @@ class SimReceivers final : public ports::Transport {
   // A number in [0, 1) that belongs to the address for good.
   double Fate(const std::string& address, uint64_t salt) const;
   void CountUsed(const std::string& source, bool accepted);
+  bool Suffers(Incident::Kind kind, const std::string& host, const std::string& source) const;
 
   support::SimClock* const clock_;
   base::Random random_;
   std::map<std::string, Behaviour> behaviours_;
   absl::AnyInvocable<void(ports::TransportEvent)> listener_;
   OnSend on_send_;
-  std::map<ConnectionId, Connection> connections_;
-  std::map<std::pair<std::string, std::string>, Source> sources_;  // By source address and host.
+  OnUsed on_used_;
+  std::vector<Incident> incidents_;
+  absl::flat_hash_map<ConnectionId, Connection> connections_;
+  // By source address and host.
+  absl::flat_hash_map<std::pair<std::string, std::string>, Source> sources_;
   std::multimap<absl::Time, ports::TransportEvent> due_;
-  std::map<std::pair<std::string, std::string>, absl::Time> greylist_;  // By source and address.
+  // By source and address.
+  absl::flat_hash_map<std::pair<std::string, std::string>, absl::Time> greylist_;
   Witness witness_;
 };
 

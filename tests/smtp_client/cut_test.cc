@@ -77,8 +77,9 @@ class CutSweep : public ::testing::TestWithParam<Sweep> {
     files.rlim_cur = std::min<rlim_t>(files.rlim_max, 4096);
     setrlimit(RLIMIT_NOFILE, &files);
     smtp::SmtpTransportOptions options = SmtpHarness::FastOptions();
-    options.transcripts = 1;
+    options.accepted_transcripts.count = options.other_transcripts.count = 1;
     options.chunking = true;
+    options.tls_sessions = 0;  // Every session has as many bytes.
     if (way != Way::kStall) return options;
     smtp::Deadlines& d = options.deadlines;
     for (absl::Duration* limit : {&d.banner, &d.ehlo, &d.start_tls, &d.handshake, &d.mail, &d.rcpt,

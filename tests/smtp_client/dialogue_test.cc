@@ -31,6 +31,7 @@ std::string Show(const DialogueEvent& event) {
       break;
     case DialogueEvent::Kind::kClosed:
       return absl::StrCat(event.local_failure ? "closed by us" : "closed",
+                          event.tls_failed ? " without TLS" : "",
                           event.reply.code != 0 ? " after " : "",
                           event.reply.code != 0 ? event.reply.ToString() : "",
                           event.detail.empty() ? "" : ": ", event.detail);
@@ -200,17 +201,15 @@ TEST(Dialogue, StartsTlsAsThePolicySays) {
           {"not offered, wished for", "S: 250 mx\n= opened"},
           {"offered, never", "S: 250-mx\nS: 250 STARTTLS\n= opened", never},
           {"not offered, required",
-           "S: 250 mx\nC: QUIT\nS: 221 bye\n= closed: TLS is required and the server does not "
-           "offer STARTTLS",
+           "S: 250 mx\nC: QUIT\nS: 221 bye\n= closed without TLS: the server does not offer "
+           "STARTTLS",
            required},
           {"not offered, verified",
-           "S: 250 mx\nC: QUIT\nS: 221 bye\n= closed: TLS is required and the server does not "
-           "offer STARTTLS",
+           "S: 250 mx\nC: QUIT\nS: 221 bye\n= closed without TLS: the server does not offer "
+           "STARTTLS",
            verified},
           {"no HELO where TLS is required",
-           "S: 502 what\nC: QUIT\nS: 221 bye\n= closed after 502 "
-           "what",
-           required},
+           "S: 502 what\nC: QUIT\nS: 221 bye\n= closed without TLS after 502 what", required},
           {"HELO where TLS is there already",
            "S: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n? handshake\n! tls ok\nC: EHLO "
            "me\nS: 500 what\nC: HELO me\nS: 250 mx\n= opened with TLS",
@@ -218,7 +217,7 @@ TEST(Dialogue, StartsTlsAsThePolicySays) {
           {"454, wished for", "S: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 454 no\n= opened"},
           {"454, required",
            "S: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 454 no\nC: QUIT\nS: 221 bye\n= closed "
-           "after 454 no",
+           "without TLS after 454 no",
            required},
           {"421", "S: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 421 no\n= closed after 421 no"},
           {"250 is not 220",
@@ -633,9 +632,8 @@ TEST(Dialogue, KeepsATranscriptOfBoundedSize) {
   dialogue.NextEvent();
   const std::optional<DialogueEvent> sent = dialogue.NextEvent();
   ASSERT_TRUE(sent.has_value());
-  EXPECT_EQ(sent->transcript,
-            "* mx [192.0.2.1]:25 from 192.0.2.2\n< 220 mx\n> EHLO me\n< 250 mx\n"
-            "> MAIL FROM:<a@x>\n...\n");
+  EXPECT_EQ(*sent->opening, "* mx [192.0.2.1]:25 from 192.0.2.2\n< 220 mx\n> EHLO me\n< 250 mx\n");
+  EXPECT_EQ(sent->transcript, "> MAIL FROM:<a@x>\n...\n");
 }
 
 }  // namespace

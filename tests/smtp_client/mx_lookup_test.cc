@@ -191,6 +191,30 @@ TEST(MxLookup, FindsTheHostsOrSaysWhyNot) {
   }
 }
 
+TEST(MxLookup, TellsPreferencesAndWhetherAllWasSigned) {
+  using Dnssec = ports::MxSet::Dnssec;
+  for (const bool addresses_signed : {true, false}) {
+    MxLookup lookup("a.example", 1);
+    DnsAnswer mx = Data({Mx(20, "m2.example"), Mx(10, "m1.example")});
+    mx.secure = true;
+    for (const DnsQuestion& question : lookup.Take(lookup.Start(), mx)) {
+      DnsAnswer answer = question.type == RecordType::kA ? Addresses({"192.0.2.1"}) : kNoData;
+      answer.secure = addresses_signed || question.name == "m1.example";
+      lookup.Take(question, answer);
+    }
+    const ports::MxSet& set = *lookup.result()->mx;
+    EXPECT_EQ(set.dnssec, addresses_signed ? Dnssec::kSecure : Dnssec::kInsecure);
+    ASSERT_EQ(set.hosts.size(), 2u);
+    EXPECT_EQ(set.hosts[0].preference, 10);
+    EXPECT_EQ(set.hosts[1].preference, 20);
+  }
+  MxLookup implicit("a.example", 1);
+  for (const DnsQuestion& question : implicit.Take(implicit.Start(), kNoData)) {
+    implicit.Take(question, Addresses({"192.0.2.1"}));
+  }
+  EXPECT_EQ(implicit.result()->mx->hosts[0].preference, -1) << "it has no MX record";
+}
+
 TEST(MxLookup, ShufflesEqualsBySeedAndDomainAlone) {
   Zone zone;
   std::vector<std::string> records;

@@ -57,7 +57,7 @@ TEST(SmtpTransport, KeepsTranscriptsOfTheLastDeliveries) {
   SmtpScriptServer server({Greeting({"PIPELINING"}) + kEnvelope + kBody + kEnvelope + kBody +
                            kEnvelope + kBody + kGoodbye});
   smtp::SmtpTransportOptions options = SmtpHarness::FastOptions();
-  options.transcripts = 2;
+  options.accepted_transcripts.count = 2;
   SmtpHarness smtp(options);
   smtp.Open(server.port());
   smtp.Next();
@@ -66,9 +66,12 @@ TEST(SmtpTransport, KeepsTranscriptsOfTheLastDeliveries) {
     smtp.Next();
   }
   EXPECT_EQ(smtp.transport().Transcript(DeliveryId(7)), "");
-  const std::string peer = absl::StrCat("mx.test [127.0.0.1]:", server.port(), " from 127.0.0.1\n");
+  // The session's opening stands before each of its messages.
   EXPECT_EQ(smtp.transport().Transcript(DeliveryId(9)),
-            absl::StrCat("* message 3 to ", peer,
+            absl::StrCat("* mx.test [127.0.0.1]:", server.port(), " from 127.0.0.1\n",
+                         "< 220 mx.test ESMTP\n> EHLO mta1.example.com\n"
+                         "< 250-mx.test\n< 250-PIPELINING\n< 250 HELP\n"
+                         "* message 3 of this connection\n"
                          "> MAIL FROM:<news@example.com>\n> RCPT TO:<ann@example.net>\n> DATA\n"
                          "< 250 2.1.0 ok\n< 250 2.1.5 ok\n< 354 go\n"
                          "* message of 26 bytes, then a dot\n< 250 2.0.0 queued as 1\n"));
@@ -163,7 +166,7 @@ TEST(SmtpTransport, KeepsADeadlineForEachStep) {
       {"handshake",
        &D::handshake,
        Greeting({"STARTTLS"}) + SmtpScript{Read("STARTTLS"), Say("220 go\r\n"), Hang()},
-       {"closed: TLS handshake not done in 50ms"}},
+       {"closed without TLS: TLS handshake not done in 50ms"}},
       {"MAIL",
        &D::mail,
        open + commands + SmtpScript{Hang()},
@@ -211,7 +214,7 @@ TEST(SmtpTransport, GivesUpOnAServerThatStopsReading) {
   smtp.Open(server.port());
   smtp.Next();
   smtp.Send(1, 7, message);
-  EXPECT_EQ(Describe(smtp.Next()), "not transferred: nothing of the message taken in 100ms");
+  EXPECT_EQ(Describe(smtp.Next()), "not transferred: no block of the message taken in 100ms");
   EXPECT_THAT(Describe(smtp.Next()), StartsWith("closed: "));
 }
 
@@ -367,8 +370,8 @@ TEST(SmtpTransport, VerifiesTheCertificateWhereAskedTo) {
   int64_t id = 0;
   for (const Case& c : {
            Case{"its name, a known issuer", good, "opened with TLS"},
-           Case{"another name", other_name, "closed: TLS handshake with mx.test"},
-           Case{"an unknown issuer", unknown, "closed: TLS handshake with mx.test"},
+           Case{"another name", other_name, "closed without TLS: TLS handshake: "},
+           Case{"an unknown issuer", unknown, "closed without TLS: TLS handshake: "},
        }) {
     SCOPED_TRACE(c.name);
     SmtpScriptServer server({TlsGreeting() + kGoodbye}, &c.certificate);
@@ -395,13 +398,15 @@ TEST(SmtpTransport, FallsBackToTheClearOnlyWhereTlsIsAWish) {
       SmtpHarness smtp(options);
       smtp.Open(server.port(), 1, policy);
       if (policy == TlsPolicy::kRequired) {
-        EXPECT_THAT(Describe(smtp.Next()), StartsWith("closed: TLS handshake "));
+        EXPECT_THAT(Describe(smtp.Next()), StartsWith("closed without TLS: TLS handshake"));
         EXPECT_EQ(server.clients().size(), 1u);
         continue;
       }
-      EXPECT_EQ(Describe(smtp.Next()), "opened");
+      EXPECT_EQ(Describe(smtp.Next()), "opened after a downgrade");
       smtp.Send(1, 7);
       EXPECT_EQ(Describe(smtp.Next()), "sent, reply 250 at end of data, usable");
+      EXPECT_THAT(smtp.transport().Transcript(DeliveryId(7)),
+                  HasSubstr("* in the clear after TLS handshake"));
       EXPECT_EQ(server.clients().size(), 2u);
     }
   }

@@ -94,12 +94,49 @@ TEST_P(AttemptTest, AReleaseIsOfOnesOwnClaimsAndWhole) {
   EXPECT_EQ(LedgerOf(kLane, kMonday).claimed, 1);
 }
 
+TEST_P(AttemptTest, TheLedgerKeepsTheEvidenceForGuardrails) {
+  struct Case {
+    const char* name;
+    Slot slot;
+    std::optional<SuppressionReason> suppress;
+    bool pushback;
+    int64_t hard_bounces, pushbacks;
+  };
+  int n = 0;
+  for (const Case& c :
+       {Case{"no such address", Slot::kRefused, SuppressionReason::kHardBounce, false, 1, 0},
+        Case{"refused for policy", Slot::kRefused, std::nullopt, false, 0, 0},
+        Case{"rate limited", Slot::kDeferred, std::nullopt, true, 0, 1},
+        Case{"greylisted", Slot::kDeferred, std::nullopt, false, 0, 0},
+        Case{"accepted", Slot::kAccepted, std::nullopt, true, 0, 0}}) {
+    SCOPED_TRACE(c.name);
+    const Lane lane{EgressIpId("mta1-a"), ProviderId("e" + std::to_string(++n))};
+    const DeliveryId id = ImportOne("spring", "e" + std::to_string(n) + "@x.example");
+    ClaimThem({id}, lane);
+    ports::Settle settle = NewSettle(
+        id, c.slot, c.slot == Slot::kAccepted ? DeliveryState::kAccepted : DeliveryState::kBounced);
+    settle.lane = lane;
+    settle.suppress = c.suppress;
+    settle.pushback = c.pushback;
+    ASSERT_TRUE(Do(settle).status.ok());
+    ASSERT_TRUE(Do(ports::CountComplaint{lane, kMonday}).status.ok());
+    ASSERT_TRUE(Do(ports::CountComplaint{lane, kTuesday}).status.ok()) << "a day without mail";
+    Reopen();
+    const LedgerRow row = LedgerOf(lane, kMonday);
+    EXPECT_EQ(row.hard_bounces, c.hard_bounces);
+    EXPECT_EQ(row.pushback, c.pushbacks);
+    EXPECT_EQ(row.complaints, 1);
+    EXPECT_EQ(LedgerOf(lane, kTuesday).complaints, 1);
+    EXPECT_EQ(LedgerOf(lane, kTuesday).used(), 0);
+  }
+}
+
 TEST_P(AttemptTest, ASettleCountsItsSlotOnce) {
   struct Case {
     const char* name;
     Slot slot;
     DeliveryState state;
-    int64_t LedgerRow::* counter;
+    int64_t LedgerRow::*counter;
     bool carried;  // Onto another settle day.
   };
   int n = 0;
@@ -214,7 +251,8 @@ TEST_P(AttemptTest, WhatWasNeverOfferedUsesNoAttemptUp) {
   EXPECT_EQ(got.next_attempt_time, kStart + absl::Minutes(1));
   ClaimThem({id});
   ASSERT_TRUE(Do(ports::Release{kLane, kMonday, {id}}).status.ok());
-  EXPECT_EQ(store().LoadQueued(DeliveryId(0), 1)->queued.at(0).not_before, kStart + absl::Minutes(1));
+  EXPECT_EQ(store().LoadQueued(DeliveryId(0), 1)->queued.at(0).not_before,
+            kStart + absl::Minutes(1));
 }
 
 TEST_P(AttemptTest, AnOutcomeIsNeverOverwritten) {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "scheduler/base/civil_day.h"
+#include "scheduler/domain/plan_settings.h"
 
 namespace crescendo::store {
 namespace {
@@ -36,7 +37,13 @@ std::string Line(const Plan& plan) {
   std::string line = absl::StrCat("plan ", plan.id.text(), " ", plan.egress_ip.text(), " ",
                                   PlanStateName(plan.state), " ", base::FormatDay(plan.start_date),
                                   " r", plan.revision, ":");
-  for (const Stage& stage : plan.stages) absl::StrAppend(&line, " ", stage.daily_cap);
+  for (const auto& [name, text] : SettingsOf(plan)) absl::StrAppend(&line, " ", text);
+  if (plan.next.has_value()) {
+    absl::StrAppend(&line, " from ", base::FormatDay(plan.next_from));
+    for (const auto& [name, text] : SettingsOf(*plan.next)) absl::StrAppend(&line, " ", text);
+  }
+  absl::StrAppend(&line, " move ", plan.move.number, " ", plan.move.stage, " ",
+                  base::FormatDay(plan.move.from_day), " acted ", base::FormatDay(plan.acted_day));
   return line;
 }
 std::string Line(const Campaign& campaign) {
@@ -45,8 +52,26 @@ std::string Line(const Campaign& campaign) {
                       CampaignStateName(campaign.state), " r", campaign.revision);
 }
 std::string Line(const PlanDay& day) {
-  return absl::StrCat("plan day ", day.plan.text(), " ", base::FormatDay(day.day), " ",
-                      day.egress_ip.text(), " ", day.cap, " ", DayDecisionName(day.decision));
+  std::string line =
+      absl::StrCat("plan day ", day.plan.text(), " ", base::FormatDay(day.day), " ",
+                   day.egress_ip.text(), " ", day.cap, " ", DayDecisionName(day.decision));
+  absl::StrAppend(&line, " peak ", day.peak_cap, " idle ", base::FormatDay(day.idle_since), " m",
+                  day.moves);
+  for (const Breach& breach : day.breaches) {
+    absl::StrAppend(&line, " ", SignalName(breach.signal), "@", breach.provider.text());
+  }
+  for (const ProviderId& provider : day.paused_lanes) {
+    absl::StrAppend(&line, " paused ", provider.text());
+  }
+  for (const ProviderDay& own : day.providers) {
+    absl::StrAppend(&line, " ", own.provider.text(), " ", own.stage, " ", own.day_in_stage, " ",
+                    own.cap);
+    absl::StrAppend(&line, " ", DayDecisionName(own.decision), " ", own.reason, " ", own.accepted);
+  }
+  for (const auto& [start, slots] : day.recent) {
+    absl::StrAppend(&line, " ", Text(start), "=", slots);
+  }
+  return line;
 }
 std::string Line(const LaneRecord& lane) {
   return absl::StrCat("lane ", Text(lane.lane), " ", lane.paused, lane.blocked, " ",
@@ -55,7 +80,8 @@ std::string Line(const LaneRecord& lane) {
 std::string Line(const LedgerRow& row) {
   return absl::StrCat("ledger ", Text(row.lane), " ", base::FormatDay(row.day), " c", row.claimed,
                       " a", row.accepted, " r", row.refused, " i", row.in_doubt, " d", row.deferred,
-                      " y", row.carried);
+                      " y", row.carried, " h", row.hard_bounces) +
+         absl::StrCat(" c", row.complaints, " p", row.pushback);
 }
 std::string Line(const QueuedDelivery& queued) {
   return absl::StrCat("queued ", queued.id.value(), " k", queued.campaign.value(), " d",

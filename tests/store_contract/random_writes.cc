@@ -32,7 +32,7 @@ ports::RequestKey RandomWrites::Request() {
 Event RandomWrites::AnyEvent() {
   Event event;
   event.time = Time();
-  event.type = static_cast<EventType>(Below(static_cast<int64_t>(EventType::kAlert) + 1));
+  event.type = static_cast<EventType>(Below(static_cast<int64_t>(kLastEventType) + 1));
   if (OneIn(2)) event.egress_ip = EgressIpId(Name("ip", 3));
   if (OneIn(2)) event.provider = ProviderId(Name("provider", 3));
   if (OneIn(4)) event.pool = PoolId(Name("pool", 2));
@@ -84,9 +84,21 @@ ports::Write RandomWrites::PutRecord(const ports::Directory& directory) {
     }
     case 2: {
       Plan plan = StoredOrNew(directory.plans, Name("plan", 2), stale);
+      if (OneIn(4)) return ports::DeletePlan{plan.id, plan.revision, Events()};
       plan.egress_ip = EgressIpId(Name("ip", 3));
       plan.stages.assign(static_cast<size_t>(Below(4)), Stage{2, 1 + Below(1000)});
-      plan.state = static_cast<PlanState>(Below(4));
+      plan.state = static_cast<PlanState>(Below(6));
+      plan.provider_ramps.clear();
+      if (OneIn(2)) plan.provider_ramps = {{ProviderId("gmail"), {{1, 1 + Below(50)}, {2, 90}}}};
+      plan.guardrails.min_sample = 1 + Below(500);
+      plan.guardrails.clear_at = 1.0 / static_cast<double>(1 + Below(7));
+      plan.rolling_day = OneIn(2);
+      plan.next.reset();
+      if (OneIn(2)) plan.next = plan;
+      if (plan.next.has_value()) plan.next->bounded_growth = false;
+      plan.next_from = plan.next.has_value() ? Day() : absl::CivilDay();
+      plan.move = {Below(9), static_cast<int>(Below(4)), Day()};
+      plan.acted_day = Day();
       plan.start_date = Day();
       return ports::Put<Plan>{plan, Request(), Events()};
     }
@@ -105,7 +117,17 @@ ports::Write RandomWrites::PutRecord(const ports::Directory& directory) {
       day.egress_ip = EgressIpId(Name("ip", 3));
       day.day = Day();
       day.cap = Below(1000);
-      day.decision = static_cast<DayDecision>(Below(4));
+      day.decision = static_cast<DayDecision>(Below(7));
+      day.peak_cap = Below(1000);
+      day.idle_since = Day();
+      day.moves = Below(9);
+      if (OneIn(2))
+        day.breaches = {{Signal::kDeferrals, {}}, {Signal::kComplaints, ProviderId("gmail")}};
+      if (OneIn(2)) day.paused_lanes = {ProviderId("gmail")};
+      if (OneIn(2)) {
+        day.providers = {{ProviderId("gmail"), 1, 2, Below(100), DayDecision::kHold, "why", 7}};
+      }
+      if (OneIn(2)) day.recent = {{Time(), Below(9)}, {Time(), Below(9)}};
       return ports::PutPlanDay{day, Events()};
     }
     default: {
@@ -169,6 +191,7 @@ ports::Write RandomWrites::SettleOne(ports::Store& store) {
   if (OneIn(2)) settle.next_attempt_time = Time();
   if (OneIn(3)) settle.pinned_ip = settle.lane.egress_ip;
   if (OneIn(2)) settle.category = static_cast<ReplyCategory>(Below(31));
+  settle.pushback = OneIn(2);
   if (OneIn(2)) settle.reply = absl::StrCat("450 reply ", Below(1000));
   if (OneIn(6)) settle.suppress = static_cast<SuppressionReason>(Below(4));
   settle.events = Events();
@@ -213,6 +236,7 @@ ports::Write RandomWrites::One(ports::Store& store) {
     case 2:
       return PutRecord(store.LoadDirectory().value());
     case 3:
+      if (OneIn(2)) return ports::CountComplaint{AnyLane(), Day()};
       return ports::AppendEvents{Events()};
     case 4:
     case 5:

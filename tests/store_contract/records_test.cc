@@ -1,4 +1,5 @@
 // Puts of the small records: revisions, request_ids, references, and what survives a restart.
+#include "scheduler/domain/plan_settings.h"
 #include "store/rules.h"
 #include "tests/store_contract/store_fixture.h"
 
@@ -147,18 +148,58 @@ TEST_P(RecordsTest, KeepsEveryFieldOfAPlan) {
   ASSERT_TRUE(Do(NewPlan("p1", "mta1-a")).status.ok());
   Reopen();
   const Plan got = store().LoadDirectory()->plans.at(0);
-  EXPECT_EQ(got.stages, want.stages);
-  EXPECT_EQ(got.provider_caps, want.provider_caps);
-  EXPECT_EQ(got.time_zone, want.time_zone);
-  EXPECT_EQ(got.window, want.window);
-  EXPECT_EQ(got.start_date, want.start_date);
-  EXPECT_EQ(got.advance_rule, want.advance_rule);
-  EXPECT_EQ(got.engagement_floors, want.engagement_floors);
-  EXPECT_EQ(got.shape, want.shape);
+  const auto text = [](const PlanShape& shape) {
+    return testing::PrintToString(SettingsOf(shape));
+  };
+  EXPECT_TRUE(static_cast<const PlanShape&>(got) == want) << text(got);
+  ASSERT_TRUE(got.next.has_value());
+  EXPECT_TRUE(*got.next == *want.next) << text(*got.next);
+  EXPECT_EQ(got.next_from, want.next_from);
+  EXPECT_EQ(got.move, want.move);
+  EXPECT_EQ(got.acted_day, want.acted_day);
   EXPECT_EQ(got.state, want.state);
   EXPECT_EQ(got.state_reason, want.state_reason);
   EXPECT_EQ(got.create_time, want.create_time);
   EXPECT_EQ(got.revision, 1);
+}
+
+TEST_P(RecordsTest, AnEditThatWaitsMayGoAgain) {
+  ports::Put<Plan> put = NewPlan("p1", "mta1-a");
+  ASSERT_TRUE(Do(put).status.ok());
+  put.record = store().LoadDirectory()->plans.at(0);
+  static_cast<PlanShape&>(put.record) = *put.record.next;
+  put.record.next.reset();
+  ASSERT_TRUE(Do(put).status.ok());
+  Reopen();
+  const Plan got = store().LoadDirectory()->plans.at(0);
+  EXPECT_FALSE(got.next.has_value());
+  EXPECT_TRUE(static_cast<const PlanShape&>(got) == put.record);
+}
+
+TEST_P(RecordsTest, ADeletedPlanLeavesNothing) {
+  ports::Put<Plan> put = NewPlan("p1", "mta1-a");
+  put.request = {"r", 1};
+  ASSERT_TRUE(Do(put).status.ok());
+  PlanDay day;
+  day.plan = PlanId("p1");
+  day.day = kMonday;
+  day.providers.emplace_back().provider = ProviderId("gmail");
+  ASSERT_TRUE(Do(ports::PutPlanDay{day, {}}).status.ok());
+  EXPECT_THAT(Do(ports::DeletePlan{PlanId("p2"), 1, {}}),
+              FailsWith(absl::StatusCode::kNotFound, "no plan p2"));
+  EXPECT_THAT(Do(ports::DeletePlan{PlanId("p1"), 2, {}}),
+              FailsWith(absl::StatusCode::kAborted, "revision 1, not 2"));
+  EXPECT_EQ(store().LoadDirectory()->plans.size(), 1u);
+  ASSERT_TRUE(
+      Do(ports::DeletePlan{PlanId("p1"), 1, {NewEvent(EventType::kDeleted, "gone")}}).status.ok());
+  Reopen();
+  EXPECT_TRUE(store().LoadDirectory()->plans.empty());
+  EXPECT_TRUE(store().LoadDirectory()->plan_days.empty());
+  EXPECT_TRUE(store().ListPlanDays(PlanId("p1"))->empty());
+  // Its IP is free, its id too, and a create that comes once more is a new one.
+  put.record.egress_ip = EgressIpId("mta1-a");
+  EXPECT_TRUE(Do(put).status.ok());
+  EXPECT_TRUE(store().ListPlanDays(PlanId("p1"))->empty());
 }
 
 TEST_P(RecordsTest, KeepsEveryFieldOfACampaignAndGivesItAKey) {
@@ -185,6 +226,7 @@ TEST_P(RecordsTest, KeepsEveryFieldOfACampaignAndGivesItAKey) {
   EXPECT_EQ(got.headers, want.headers);
   EXPECT_EQ(got.raw_message, want.raw_message);
   EXPECT_EQ(got.feedback_sender_id, want.feedback_sender_id);
+  EXPECT_EQ(got.tls, want.tls);
   EXPECT_EQ(got.lifetime, want.lifetime);
   EXPECT_EQ(got.weight, want.weight);
   EXPECT_EQ(got.sunset_days, want.sunset_days);
@@ -203,6 +245,14 @@ TEST_P(RecordsTest, KeepsPlanDaysAndLoadsTheNewest) {
   day.decision = DayDecision::kRepeat;
   day.reason = "12 of 200 accepted";
   day.accepted = 12;
+  day.peak_cap = 300;
+  day.idle_since = kMonday - 40;
+  day.moves = 3;
+  day.breaches = {{Signal::kComplaints, ProviderId("gmail")}, {Signal::kDeferrals, ProviderId()}};
+  day.paused_lanes = {ProviderId("gmail"), ProviderId("yahoo")};
+  day.providers = {
+      {ProviderId("gmail"), 1, 2, 90, DayDecision::kHold, "80 of 90 accepted (88 %)", 80}};
+  day.recent = {{kStart, 7}, {kStart + absl::Minutes(15), 1}};
   ASSERT_TRUE(Do(ports::PutPlanDay{day, {}}).status.ok());
   PlanDay next;
   next.plan = day.plan;
@@ -220,6 +270,14 @@ TEST_P(RecordsTest, KeepsPlanDaysAndLoadsTheNewest) {
   EXPECT_EQ(days[0].reason, "12 of 200 accepted");
   EXPECT_EQ(days[0].accepted, 12);
   EXPECT_EQ(days[0].cap, 200);
+  EXPECT_EQ(days[0].peak_cap, 300);
+  EXPECT_EQ(days[0].idle_since, kMonday - 40);
+  EXPECT_EQ(days[0].moves, 3);
+  EXPECT_EQ(days[0].breaches, day.breaches);
+  EXPECT_EQ(days[0].paused_lanes, day.paused_lanes);
+  EXPECT_EQ(days[0].providers, day.providers);
+  EXPECT_EQ(days[0].recent, day.recent);
+  EXPECT_TRUE(days[1].providers.empty());
   const auto newest = store().LoadDirectory()->plan_days;
   ASSERT_THAT(newest, SizeIs(1));
   EXPECT_EQ(newest[0].day, kTuesday);

@@ -76,6 +76,24 @@ ports::Put<Plan> NewPlan(const std::string& id, const std::string& ip) {
   put.record.shape.hourly_weights.assign(24, 1);
   put.record.shape.hourly_weights[9] = 5;
   put.record.shape.sends_on[5] = put.record.shape.sends_on[6] = false;
+  put.record.provider_ramps = {{ProviderId("gmail"), {{1, 30}, {3, 90}}},
+                               {ProviderId("gmx"), {{2, 7}}}};
+  put.record.guardrails.hard_bounces = {0.0123456789012345, 1.0 / 3, 0.7};
+  put.record.guardrails.deferrals = {0, 0, 0};
+  put.record.guardrails.min_sample = 40;
+  put.record.guardrails.min_complaints = 3;
+  put.record.guardrails.clear_at = 0.1 + 0.2;
+  put.record.guardrails.early_sample = 0;
+  put.record.guardrails.blocklist_pause = false;
+  put.record.rolling_day = true;
+  put.record.bounded_growth = false;
+  put.record.next = static_cast<const PlanShape&>(put.record);
+  put.record.next->stages = {{1, 9}};
+  put.record.next->provider_caps.clear();
+  put.record.next->window = {absl::Seconds(90), absl::Hours(24)};
+  put.record.next_from = kMonday + 1;
+  put.record.move = {4, 1, kMonday};
+  put.record.acted_day = kMonday - 1;
   put.record.state = PlanState::kActive;
   put.record.state_reason = "started by anna";
   put.record.create_time = kStart;
@@ -96,6 +114,7 @@ ports::Put<Campaign> NewCampaign(const std::string& id, const std::string& pool)
   put.record.headers = {{"Reply-To", "help@shop.example"}, {"X-Note", ""}};
   put.record.raw_message = std::string("Subject: s\n\n\xE9\0", 14);
   put.record.feedback_sender_id = "shop1";
+  put.record.tls = TlsPolicy::kRequired;
   put.record.lifetime = absl::Hours(48);
   put.record.weight = 3;
   put.record.sunset_days = 365;

@@ -26,6 +26,11 @@ class FakeTransport final : public ports::Transport {
     base::MutexLock lock(&mu_);
     accept_all_ = on;
   }
+  // What demands TLS does not open any more.
+  void OfferNoTls() {
+    base::MutexLock lock(&mu_);
+    offers_tls_ = false;
+  }
   // All messages ever handed over, in order.
   std::vector<ports::SendMessage> sent() const {
     base::MutexLock lock(&mu_);
@@ -57,13 +62,15 @@ class FakeTransport final : public ports::Transport {
     open_.clear();
   }
   void Open(ports::OpenConnection request) override {
+    Event event;
+    event.connection = request.connection;
     {
       base::MutexLock lock(&mu_);
-      open_.insert(request.connection);
+      event.tls_failed = !offers_tls_ && DemandsTls(request.tls);
+      if (!event.tls_failed) open_.insert(request.connection);
     }
-    Event event;
-    event.kind = Event::Kind::kOpened;
-    event.connection = request.connection;
+    event.kind = event.tls_failed ? Event::Kind::kClosed : Event::Kind::kOpened;
+    event.detail = "the server does not offer STARTTLS";
     Tell(std::move(event));
   }
   void Send(ports::SendMessage request) override {
@@ -108,6 +115,7 @@ class FakeTransport final : public ports::Transport {
   }
 
   mutable base::Mutex mu_;
+  bool offers_tls_ ABSL_GUARDED_BY(mu_) = true;
   base::CondVar changed_;
   absl::AnyInvocable<void(Event)> listener_ ABSL_GUARDED_BY(mu_);
   bool accept_all_ ABSL_GUARDED_BY(mu_) = false;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# fetch_smtp_sink.sh [DEST]: Postfix's smtp-sink, and with it its smtp-source and its daemons, unpacked
+# fetch_smtp_sink.sh [DEST]: Postfix's smtp-sink, and with it its smtp-source, postconf and daemons, unpacked
 # from its Debian package into DEST (default: build/smtp-sink of this repository). Nothing is
 # installed and no service is started.
 # Does nothing if DEST has it already.
@@ -13,7 +13,7 @@ missing() {
     LD_LIBRARY_PATH=$dest/usr/lib/postfix:$dest/lib ldd "$program"
   done | awk '/not found/ { print $1 }' | sort -u
 }
-if [ -x "$sink" ] && [ -z "$(missing)" ]; then
+if [ -x "$sink" ] && [ -x "$dest/usr/sbin/postconf" ] && [ -z "$(missing)" ]; then
   exit 0
 fi
 
@@ -29,7 +29,9 @@ unpack() {
 unpack postfix
 mkdir -p "$dest/usr/sbin" "$dest/usr/lib" "$dest/lib"
 cp -a "$work/tree/usr/lib/postfix" "$dest/usr/lib/"
-cp "$work/tree/usr/sbin/smtp-sink" "$work/tree/usr/sbin/smtp-source" "$dest/usr/sbin/"
+for program in smtp-sink smtp-source postconf; do
+  cp "$work/tree/usr/sbin/$program" "$dest/usr/sbin/"
+done
 
 # What a small machine may lack; the names of bookworm's packages.
 for library in $(missing); do

@@ -17,7 +17,7 @@ smtp::SmtpTransportOptions SmtpHarness::FastOptions() {
   smtp::Deadlines& d = options.deadlines;
   for (absl::Duration* limit :
        {&d.connect, &d.banner, &d.ehlo, &d.start_tls, &d.handshake, &d.mail, &d.rcpt, &d.data,
-        &d.data_block, &d.final_dot, &d.rset, &d.quit, &d.transaction}) {
+        &d.data_block, &d.final_dot, &d.rset, &d.quit, &d.opening, &d.transaction}) {
     *limit = absl::Seconds(20);
   }
   return options;
@@ -78,11 +78,14 @@ TransportEvent SmtpHarness::Next() {
 std::string Describe(const TransportEvent& event) {
   switch (event.kind) {
     case TransportEvent::Kind::kOpened:
-      return event.tls ? "opened with TLS" : "opened";
+      return event.tls          ? "opened with TLS"
+             : event.downgraded ? "opened after a downgrade"
+                                : "opened";
     case TransportEvent::Kind::kSent:
       break;
     case TransportEvent::Kind::kClosed:
       return absl::StrCat(event.local_failure ? "closed by us" : "closed",
+                          event.tls_failed ? " without TLS" : "",
                           event.reply.code != 0 ? " after " : "", event.reply.ToString(),
                           event.detail.empty() ? "" : ": ", event.detail);
   }

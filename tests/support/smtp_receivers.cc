@@ -115,6 +115,13 @@ std::string ChildProcess::ReadLine() {
   }
 }
 
+void ChildProcess::Finish() {
+  if (input_ >= 0) close(input_);
+  input_ = -1;
+  while (!ReadLine().empty()) {
+  }
+}
+
 SmtpSink::SmtpSink(const std::vector<std::string>& arguments) {
   const std::string root = SinkRoot();
   const std::string program = root + "/usr/sbin/smtp-sink";
@@ -138,20 +145,6 @@ SmtpSink::SmtpSink(const std::vector<std::string>& arguments) {
     }
     poll(nullptr, 0, 5);  // Nothing tells us when it listens, so look again.
   }
-}
-
-Aiosmtpd::Aiosmtpd(const std::vector<std::string>& arguments) {
-  // The system's Python: aiosmtpd comes as a Debian package.
-  std::vector<std::string> command = {"/usr/bin/python3",
-                                      CRESCENDO_SOURCE_DIR "/tests/support/smtp_aiosmtpd.py"};
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  const std::string line = process_.Start(command, {}) ? process_.ReadLine() : "";
-  int port = 0;
-  if (!absl::StartsWith(line, "PORT ") || !absl::SimpleAtoi(line.substr(5), &port)) {
-    ADD_FAILURE() << "cannot start aiosmtpd; get it with apt-get install python3-aiosmtpd";
-    return;
-  }
-  port_ = port;
 }
 
 }  // namespace crescendo::testing

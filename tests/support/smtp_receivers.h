@@ -1,7 +1,6 @@
-// smtp_receivers.h: receivers nobody here wrote, as child processes on free ports of 127.0.0.1.
+// smtp_receivers.h: Postfix's smtp-sink, as a child process on a free port of 127.0.0.1.
 //
-// Where one is missing the test fails and says how to get it: an interoperability test that skips
-// proves nothing.
+// Where it is missing the test fails and says how to get it.
 #pragma once
 
 #include <sys/types.h>
@@ -25,6 +24,9 @@ class ChildProcess {
              const std::vector<std::string>& environment);
   // The next line it printed. "" if it ended or says nothing for 20 s.
   std::string ReadLine();
+  // Closes its standard input and waits until it has closed its output, for 20 s of silence at
+  // most.
+  void Finish();
   pid_t pid() const { return pid_; }
 
  private:
@@ -39,19 +41,6 @@ class SmtpSink {
  public:
   explicit SmtpSink(const std::vector<std::string>& arguments);
   uint16_t port() const { return port_; }  // 0, and the test has failed, if it did not start.
-
- private:
-  ChildProcess process_;
-  uint16_t port_ = 0;
-};
-
-// smtp_aiosmtpd.py with these arguments.
-class Aiosmtpd {
- public:
-  explicit Aiosmtpd(const std::vector<std::string>& arguments);
-  uint16_t port() const { return port_; }  // 0, and the test has failed, if it did not start.
-  // What it took: see the script.
-  std::string NextMessage() { return process_.ReadLine(); }
 
  private:
   ChildProcess process_;

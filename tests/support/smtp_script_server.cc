@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <asio/read.hpp>
@@ -39,6 +40,9 @@ void AddExtension(X509* certificate, int nid, const std::string& value) {
 ScriptStep Say(absl::string_view bytes) { return {ScriptStep::Kind::kSay, std::string(bytes)}; }
 ScriptStep Read(absl::string_view prefix) { return {ScriptStep::Kind::kRead, std::string(prefix)}; }
 ScriptStep ReadMessage() { return {ScriptStep::Kind::kReadMessage, ""}; }
+ScriptStep SipMessage(size_t bytes) { return {ScriptStep::Kind::kSip, "", bytes}; }
+ScriptStep Drip(absl::string_view text) { return {ScriptStep::Kind::kDrip, std::string(text)}; }
+ScriptStep Flood(absl::string_view text) { return {ScriptStep::Kind::kFlood, std::string(text)}; }
 ScriptStep StartTls() { return {ScriptStep::Kind::kStartTls, ""}; }
 ScriptStep Hang() { return {ScriptStep::Kind::kHang, ""}; }
 ScriptStep Stall() { return {ScriptStep::Kind::kStall, ""}; }
@@ -56,14 +60,14 @@ SmtpScript operator+(SmtpScript a, const SmtpScript& b) {
   return a;
 }
 
-TestCertificate MakeCertificate(const std::string& name) {
+TestCertificate MakeCertificate(const std::string& name, long until) {
   std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_EC_gen("P-256"), &EVP_PKEY_free);
   std::unique_ptr<X509, decltype(&X509_free)> x509(X509_new(), &X509_free);
   CRESCENDO_CHECK(key != nullptr && x509 != nullptr);
   X509_set_version(x509.get(), 2);
   ASN1_INTEGER_set(X509_get_serialNumber(x509.get()), 1);
-  X509_gmtime_adj(X509_getm_notBefore(x509.get()), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(x509.get()), 3600);
+  X509_gmtime_adj(X509_getm_notBefore(x509.get()), std::min(until, 0L) - 3600);
+  X509_gmtime_adj(X509_getm_notAfter(x509.get()), until);
   X509_set_pubkey(x509.get(), key.get());
   X509_NAME* const subject = X509_get_subject_name(x509.get());
   X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
@@ -100,6 +104,17 @@ class SmtpScriptServer::Session {
         return ReadLine(step.text);
       case ScriptStep::Kind::kReadMessage:
         return ReadBody();
+      case ScriptStep::Kind::kSip:
+        return SipBody(step.bytes);
+      case ScriptStep::Kind::kDrip:
+        while (!error) {
+          OnStream([&](auto& stream) { asio::write(stream, asio::buffer(step.text), error); });
+          poll(nullptr, 0, 1);  // The pace of a drip.
+        }
+        return false;
+      case ScriptStep::Kind::kFlood:
+        SayFlood(step.text);
+        return false;
       case ScriptStep::Kind::kStartTls:
         // What the client sent ahead of the handshake is part of it.
         tls_ = std::make_unique<asio::ssl::stream<Tcp::socket&>>(socket_, server_.tls_);
@@ -164,13 +179,40 @@ class SmtpScriptServer::Session {
     return !body.empty();
   }
 
+  bool SipBody(size_t bytes) {
+    std::string body = std::exchange(inbox_, {}), sip(bytes, '\0');
+    asio::error_code error;
+    while (!absl::EndsWith(body, "\r\n.\r\n")) {
+      size_t got = 0;
+      OnStream([&](auto& stream) { got = stream.read_some(asio::buffer(sip), error); });
+      if (error) return false;
+      body.append(sip, 0, got);
+      poll(nullptr, 0, 1);  // Its pace.
+    }
+    return true;
+  }
+
+  void SayFlood(const std::string& text) {
+    std::string much;
+    while (much.size() < 65536) much += text;
+    asio::error_code error;
+    for (size_t said = 0; said < 100000000 && !error;) {
+      size_t bytes = 0;
+      OnStream([&](auto& stream) { bytes = asio::write(stream, asio::buffer(much), error); });
+      said += bytes;
+      base::MutexLock lock(&server_.mu_);
+      server_.flooded_ += bytes;
+    }
+  }
+
   SmtpScriptServer& server_;
   Tcp::socket& socket_;
   std::unique_ptr<asio::ssl::stream<Tcp::socket&>> tls_;
   std::string inbox_;
 };
 
-SmtpScriptServer::SmtpScriptServer(std::vector<SmtpScript> scripts, const TestCertificate* tls)
+SmtpScriptServer::SmtpScriptServer(std::vector<SmtpScript> scripts, const TestCertificate* tls,
+                                   int version)
     : scripts_(std::move(scripts)),
       tls_(asio::ssl::context::tls_server),
       acceptor_(io_, Tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
@@ -178,6 +220,11 @@ SmtpScriptServer::SmtpScriptServer(std::vector<SmtpScript> scripts, const TestCe
   if (tls != nullptr) {
     tls_.use_certificate_chain(asio::buffer(tls->certificate));
     tls_.use_private_key(asio::buffer(tls->key), asio::ssl::context::pem);
+  }
+  if (version != 0) {
+    SSL_CTX_set_min_proto_version(tls_.native_handle(), version);
+    SSL_CTX_set_max_proto_version(tls_.native_handle(), version);
+    SSL_CTX_set_security_level(tls_.native_handle(), 0);  // Also old ones.
   }
   thread_ = std::thread([this] { Serve(); });
 }
@@ -223,6 +270,11 @@ std::vector<std::string> SmtpScriptServer::messages() const {
 std::vector<std::string> SmtpScriptServer::clients() const {
   base::MutexLock lock(&mu_);
   return clients_;
+}
+
+size_t SmtpScriptServer::flooded() const {
+  base::MutexLock lock(&mu_);
+  return flooded_;
 }
 
 }  // namespace crescendo::testing

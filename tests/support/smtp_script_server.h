@@ -24,9 +24,22 @@
 namespace crescendo::testing {
 
 struct ScriptStep {
-  enum class Kind { kSay, kRead, kReadMessage, kStartTls, kHang, kStall, kCut, kReset };
+  enum class Kind {
+    kSay,
+    kRead,
+    kReadMessage,
+    kSip,
+    kDrip,
+    kFlood,
+    kStartTls,
+    kHang,
+    kStall,
+    kCut,
+    kReset
+  };
   Kind kind;
   std::string text;
+  size_t bytes = 0;
 };
 using SmtpScript = std::vector<ScriptStep>;
 
@@ -35,6 +48,12 @@ ScriptStep Say(absl::string_view bytes);
 ScriptStep Read(absl::string_view prefix);
 // Everything up to CRLF "." CRLF.
 ScriptStep ReadMessage();
+// The same, `bytes` a millisecond.
+ScriptStep SipMessage(size_t bytes);
+// Says it again and again until the client goes: once a millisecond, or as fast as it is taken and
+// 100 MB at most.
+ScriptStep Drip(absl::string_view text);
+ScriptStep Flood(absl::string_view text);
 ScriptStep StartTls();
 // Reads until the client goes.
 ScriptStep Hang();
@@ -47,15 +66,18 @@ ScriptStep Reset();  // RST.
 SmtpScript Greeting(const std::vector<std::string>& keywords);
 SmtpScript operator+(SmtpScript a, const SmtpScript& b);
 
-// A self-signed certificate for `name`, made now, as PEM.
+// A self-signed certificate for `name`, made now, as PEM. `until`: seconds from now that it is
+// valid.
 struct TestCertificate {
   std::string key, certificate;
 };
-TestCertificate MakeCertificate(const std::string& name);
+TestCertificate MakeCertificate(const std::string& name, long until = 3600);
 
 class SmtpScriptServer {
  public:
-  explicit SmtpScriptServer(std::vector<SmtpScript> scripts, const TestCertificate* tls = nullptr);
+  // `version`: of TLS, and no other (TLS1_2_VERSION …); 0: any.
+  explicit SmtpScriptServer(std::vector<SmtpScript> scripts, const TestCertificate* tls = nullptr,
+                            int version = 0);
   ~SmtpScriptServer();
 
   uint16_t port() const { return port_; }
@@ -64,6 +86,8 @@ class SmtpScriptServer {
   std::vector<std::string> messages() const ABSL_LOCKS_EXCLUDED(mu_);
   // From where the connections came.
   std::vector<std::string> clients() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Bytes that Flood steps got rid of.
+  size_t flooded() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   using Tcp = asio::ip::tcp;
@@ -83,6 +107,7 @@ class SmtpScriptServer {
   std::vector<std::string> lines_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> messages_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> clients_ ABSL_GUARDED_BY(mu_);
+  size_t flooded_ ABSL_GUARDED_BY(mu_) = 0;
   std::thread thread_;
 };
 

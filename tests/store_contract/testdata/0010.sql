@@ -1,18 +1,18 @@
 -- Rows as version 10 wrote them; see sqlite_test.cc. Two accepted deliveries of `spring` are pruned.
 INSERT INTO egress_ips VALUES ('mta1-a', '192.0.2.1', 'mta1-a.example.com', 1772409600000000, 1);
-INSERT INTO pools VALUES ('main', 1772409600000000, 1, '');
+INSERT INTO pools VALUES ('main', 1772409600000000, 1);
 INSERT INTO pool_members VALUES ('mta1-a', 'main', 0);
 INSERT INTO campaigns VALUES (1, 'spring', 1, 'main', 1772409600000000, 1, 172800000000, '', 'Shop',
-  'news@shop.example', '', 'Hello', '', 'Hi', '', 'shop1', CAST('8:Reply-To17:help@shop.example' AS BLOB), NULL, 2, 365);
+  'news@shop.example', '', 'Hello', '', 'Hi', '', 'shop1', CAST('8:Reply-To17:help@shop.example' AS BLOB), NULL, 2);
 INSERT INTO campaign_counts VALUES
   (1, 0, 1, 0, 0, 3, 0, 0, 0, 0, 1, 2, 2, 0, 0, 0, 0);
 INSERT INTO labels VALUES (1, 'mta1-a'), (2, 'gmail'), (3, 'spring');
 INSERT INTO domains VALUES (1, 'x.example');
 INSERT INTO deliveries VALUES
   (1, 1, 1, 4, 0.5, 1, 0, 1772409600000000, 1772410000000000, 1772410000000000, NULL, 1, 2, 0, 0, 9,
-   '250 ok', 'a@x.example', 1772410000000000, 20500),
+   '250 ok', 'a@x.example', 1772410000000000),
   (2, 1, 1, 0, 0.25, 0, 0, 1772409600000000, NULL, NULL, NULL, 0, 0, 0, NULL, 0, NULL,
-   'b@x.example', NULL, NULL);
+   'b@x.example', NULL);
 INSERT INTO delivery_variables VALUES (2, CAST('4:name3:Bob' AS BLOB), NULL, NULL, NULL, NULL);
 INSERT INTO claims VALUES (2, 1, 2, 20514, 1772410800000000);
 INSERT INTO ledger VALUES (1, 2, 20514, 1, 3, 0, 0, 0, 0, 1);
