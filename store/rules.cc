@@ -65,26 +65,6 @@ absl::Status TakenByAnother(const EgressIpId& ip, RecordKind kind, absl::string_
                    " already; one ", RecordKindName(kind), " per egress IP"));
 }
 
-absl::Status CheckOverflow(
-    const Pool& pool,
-    absl::FunctionRef<absl::StatusOr<std::optional<PoolId>>(const PoolId&)> overflow_of) {
-  std::string way = pool.id.text();
-  PoolId next = pool.overflow;
-  // What is stored has no circle, so one can only close at `pool`.
-  while (!next.empty()) {
-    absl::StrAppend(&way, " -> ", next.text());
-    if (next == pool.id) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("overflow_pool: pools would overflow in a circle: ", way, "; take one overflow pool away"));
-    }
-    absl::StatusOr<std::optional<PoolId>> overflow = overflow_of(next);
-    if (!overflow.ok()) return overflow.status();
-    if (!overflow->has_value()) return NoSuch("pool", next.text());
-    next = **overflow;
-  }
-  return absl::OkStatus();
-}
-
 absl::Status NoSuch(absl::string_view noun, absl::string_view id) {
   return absl::NotFoundError(absl::StrCat("no ", noun, " ", id));
 }

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <optional>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -48,12 +47,6 @@ absl::Status CheckRevision(RecordKind kind, absl::string_view id, std::optional<
 
 // An egress IP has one plan, and belongs to one pool, at most.
 absl::Status TakenByAnother(const EgressIpId& ip, RecordKind kind, absl::string_view owner);
-
-// Does mail that overflows from `pool` come back to it? `overflow_of` gives a stored pool's
-// overflow pool, none if there is no such pool, which is NOT_FOUND.
-absl::Status CheckOverflow(
-    const Pool& pool,
-    absl::FunctionRef<absl::StatusOr<std::optional<PoolId>>(const PoolId&)> overflow_of);
 
 absl::Status NoSuch(absl::string_view noun, absl::string_view id);
 absl::Status NoSuchDelivery(DeliveryId id);

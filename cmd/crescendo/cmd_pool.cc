@@ -28,14 +28,17 @@ std::string Ips(const v1::Pool& pool) {
   });
 }
 
+std::string OverTheCap(const v1::Pool& pool) {
+  if (pool.overflow_pool().empty()) return "HOLD";
+  return absl::StrCat("SPILL to ", IdOf(pool.overflow_pool()));
+}
+
 absl::Status Show(Context& context, const v1::Pool& pool) {
   Emit(context, pool, [&context](const v1::Pool& shown) {
     Card card;
     card.Add("POOL", IdOf(shown.name()));
     card.Add("IPS", Ips(shown));
-    card.Add("OVER THE CAP", shown.overflow_pool().empty()
-                                 ? "HOLD"
-                                 : absl::StrCat("SPILL to ", IdOf(shown.overflow_pool())));
+    card.Add("OVER THE CAP", OverTheCap(shown));
     if (shown.has_create_time()) card.Add("CREATED", TimeText(FromProto(shown.create_time())));
     card.Add("ETAG", shown.etag());
     card.Print(context.streams);
@@ -81,9 +84,9 @@ absl::Status List(Context& context) {
   return PrintList(
       context, &Stub::ListPools, v1::ListPoolsRequest(),
       [](const auto& response) -> const auto& { return response.pools(); },
-      Table({{"POOL", Column::kLeft}, {"IPS", Column::kProse}}),
+      Table({{"POOL", Column::kLeft}, {"OVER THE CAP", Column::kLeft}, {"IPS", Column::kProse}}),
       [](const v1::Pool& pool) -> std::vector<Cell> {
-        return {IdOf(pool.name()), Ips(pool)};
+        return {IdOf(pool.name()), OverTheCap(pool), Ips(pool)};
       });
 }
 

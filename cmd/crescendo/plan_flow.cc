@@ -30,12 +30,14 @@ bool HourOf(absl::string_view text, int* hour) {
 }  // namespace
 
 absl::Status AddFloor(absl::string_view text, v1::Plan* plan) {
+  if (text == "none") return absl::OkStatus();
   const std::vector<std::string> parts = absl::StrSplit(text, absl::MaxSplits('@', 1));
   int within = 0, through = 0;
   if (!absl::SimpleAtoi(parts[0], &within) ||
       (parts.size() == 2 && !absl::SimpleAtoi(parts[1], &through))) {
     return Bad("--floor", text,
-               "DAYS@THROUGH_DAY, such as 30@14: engaged in the last 30 days, through day 14");
+               "DAYS@THROUGH_DAY, such as 30@14: engaged in the last 30 days, through day 14; and not "
+               "none");
   }
   v1::Plan::EngagementFloor* floor = plan->add_engagement_floors();
   floor->set_within_days(within);

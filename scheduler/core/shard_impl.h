@@ -235,6 +235,8 @@ class Shard::Impl {
   // Why this campaign's recipients do not leave by the lane, though the campaign may send.
   Wait ReachBlocking(const IpState& ip, const LaneBook& lane, const Sources& sources,
                      CampaignKey key) const;
+  // Under the floor of the IP's plan, until that ends. REQUIRES: it has one today.
+  Wait FloorWait(const IpState& ip, std::string text) const;
   Wait CampaignBlocking(const CampaignStatus& campaign, ProviderIndex provider) const;
   // The host that `ip` may connect to now, in the site's order, or none; for `mail`, if it is not
   // null, one that is not known to refuse it its TLS. `until`, if not null, is lowered to when that
@@ -337,6 +339,7 @@ class Shard::Impl {
   std::vector<Wait> WaitsOf(const IpState& ip) const;
   std::vector<Wait> WaitsOf(const IpState& ip, const LaneBook& lane) const;
   std::vector<Wait> WaitsOf(const CampaignStatus& campaign, ProviderIndex provider) const;
+  Wait WaitOf(const IpState& ip, EngagedDay engaged) const;
   QueuePlace PlaceOf(CampaignKey campaign, absl::string_view domain, DeliveryId delivery) const;
 
   void WakeAt(absl::Time time) {

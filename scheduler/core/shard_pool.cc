@@ -160,12 +160,17 @@ bool Shard::Impl::SunHasSet(CampaignKey campaign, const Candidate& candidate) co
 void Shard::Impl::KeepForWarming() {
   for (size_t at = 0; at < pools_.size(); ++at) {
     PoolState& pool = pools_[at];
+    bool any_warming = false, any_established = false;
+    for (const IpState& ip : ips_) {
+      if (ip.pool == static_cast<int>(at)) (Warming(ip) ? any_warming : any_established) = true;
+    }
+    // Where nobody else takes from the queue, there is nobody to keep anything from.
+    if (pool.overflow < 0 && pool.kept.empty() && !(any_warming && any_established)) continue;
     std::vector<const IpState*> warming, established;
     for (const IpState& ip : ips_) {
       if (ip.pool == static_cast<int>(at)) (Warming(ip) ? warming : established).push_back(&ip);
     }
     std::vector<Kept> kept;
-    // Where nobody else takes from the queue, there is nobody to keep anything from.
     if (pool.overflow >= 0 || (!established.empty() && !warming.empty())) {
       kept.resize(pool.queues.size());
       for (const IpState* ip : warming) AddKept(*ip, &kept);

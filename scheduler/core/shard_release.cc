@@ -69,7 +69,10 @@ void Shard::Impl::Release() {
       WakeAt(queue->NextRipe());
     }
   }
-  KeepForWarming();
+  const bool due = std::any_of(look_at_.begin(), look_at_.end(),
+                               [this](absl::Time at) { return at <= now_.wall; });
+  // What is kept changes with what an IP sends, learns, or has come to the end of.
+  if (due) KeepForWarming();
   for (size_t i = 0; i < look_at_.size(); ++i) {
     if (look_at_[i] <= now_.wall) {
       // What it asks for is its own, to be asked for again until then.
@@ -215,8 +218,11 @@ bool Shard::Impl::VisitIpStops(const IpState& ip, Visit visit) const {
     const absl::Time opens = base::StartOf(sends, ip.zone);
     // Days of a plan that is not running open once it runs.
     if ((draft || paused) && opens <= now_.wall) return false;
-    if (sends == next) visit({Reason::kBeforeStartDate, opens, ""});
-    else visit({Reason::kOutsideWindow, opens, "a day off of the plan"});
+    if (sends == next) {
+      visit({Reason::kBeforeStartDate, opens, ""});
+    } else {
+      visit({Reason::kOutsideWindow, opens, "a day off of the plan"});
+    }
     return false;
   }
   if (!Warming(ip)) {
@@ -349,13 +355,8 @@ Wait Shard::Impl::ReachBlocking(const IpState& ip, const LaneBook& lane, const S
   if (too_old > 0) {
     // Some in reach may have grown too old just now; the next look goes on from there.
     if (rest > 0) return {Reason::kNotEngagedEnough, now_.wall + absl::Milliseconds(1), ""};
-    const Plan& plan = *PlanOf(ip);
-    return {Reason::kNotEngagedEnough,
-            ip.floor.through_day == 0
-                ? absl::InfiniteFuture()
-                : base::StartOf(plan.start_date + ip.floor.through_day, ip.zone),
-            absl::StrCat(too_old, " were not engaged in the last ", ip.floor.within_days,
-                         " days, as far as is known")};
+    return FloorWait(ip, absl::StrCat(too_old, " were not engaged in the last ",
+                                      ip.floor.within_days, " days, as far as is known"));
   }
   // It is the receiving hosts that are down.
   absl::Time until = absl::InfiniteFuture();
@@ -367,6 +368,14 @@ Wait Shard::Impl::ReachBlocking(const IpState& ip, const LaneBook& lane, const S
   return {Reason::kHostBackoff, now_.wall + options_.mx_refresh,
           absl::StrCat("no host there has an ", IsIpv6(ip.ip.address) ? "IPv6" : "IPv4",
                        " address, which is all that ", ip.ip.address, " can reach")};
+}
+
+Wait Shard::Impl::FloorWait(const IpState& ip, std::string text) const {
+  absl::Time until = absl::InfiniteFuture();
+  if (ip.floor.through_day > 0) {
+    until = base::StartOf(PlanOf(ip)->start_date + ip.floor.through_day, ip.zone);
+  }
+  return {Reason::kNotEngagedEnough, until, std::move(text)};
 }
 
 Wait Shard::Impl::CampaignBlocking(const CampaignStatus& campaign, ProviderIndex provider) const {

@@ -146,6 +146,7 @@ struct Delivery {
   ProviderId provider;                    // Of the last attempt. May be empty.
   std::optional<ReplyCategory> category;  // Of the last reply.
   std::string reply;                      // Of the last reply, at most 1,000 characters.
+  EngagedDay engaged_day = 0;
 };
 
 // Deliveries of one campaign by state; they add up to the acknowledged recipients.

@@ -171,7 +171,7 @@ absl::StatusOr<int64_t> TargetFrom(int64_t target) {
 namespace {
 
 absl::StatusOr<std::vector<Stage>> NewStages(const v1::CreatePlanRequest& request,
-                                             absl::CivilDay start) {
+                                             absl::CivilDay start, const SendingShape& shape) {
   ASSIGN_OR_RETURN(const int64_t target, TargetFrom(request.target()));
   if (target == 0) {
     if (!request.ramp().empty() || !request.by_date().empty()) {
@@ -192,7 +192,10 @@ absl::StatusOr<std::vector<Stage>> NewStages(const v1::CreatePlanRequest& reques
       return Fault("by_date", absl::StrCat("is ", request.by_date(), ", before the plan's start, ",
                                            base::FormatDay(start)));
     }
-    return FitRamp(target, start, by);
+    // Days off are no plan days.
+    absl::CivilDay plan_days = SendingDayFrom(shape, start);
+    for (absl::CivilDay day = plan_days + 1; day <= by; ++day) plan_days += shape.SendsOn(day);
+    return FitRamp(target, SendingDayFrom(shape, start), plan_days);
   }
   const std::string ramp = request.ramp().empty() ? "classic" : request.ramp();
   const RampPreset* preset = ramps::FindRamp(ramp);
@@ -225,7 +228,7 @@ absl::StatusOr<Plan> PlanFrom(const v1::CreatePlanRequest& request, absl::Time n
   plan.guardrails = GuardrailsFrom(proto);
   plan.rolling_day = proto.rolling_day();
   plan.bounded_growth = !proto.has_bounded_growth() || proto.bounded_growth();
-  ASSIGN_OR_RETURN(plan.stages, NewStages(request, plan.start_date));
+  ASSIGN_OR_RETURN(plan.stages, NewStages(request, plan.start_date, plan.shape));
   return plan;
 }
 

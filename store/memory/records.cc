@@ -1,6 +1,7 @@
 // Puts of the small records, and events.
 #include "absl/strings/str_cat.h"
 #include "scheduler/base/status_macros.h"
+#include "scheduler/domain/pool_overflow.h"
 #include "store/memory/tables.h"
 
 namespace crescendo::store {

@@ -18,7 +18,7 @@ namespace {
   " CASE WHEN c.delivery IS NULL THEN d.state ELSE 1 END AS now_state, d.score," \
   " d.attempts, d.in_doubt_count, d.create_time_us, d.first_attempt_time_us,"    \
   " d.last_attempt_time_us, d.next_attempt_time_us, d.last_ip, d.last_provider," \
-  " d.category, d.reply "
+  " d.category, d.reply, d.engaged_day "
 #define CRESCENDO_LEDGER_COLUMNS                                                       \
   "egress_ip, provider, day, claimed, accepted, refused, in_doubt, deferred, carried," \
   " hard_bounces, complaints, pushback"
@@ -80,6 +80,7 @@ Delivery DeliveryReader::ReadDelivery(const Rows& row) const {
   delivery.provider = ProviderId(names_->LabelText(row.Int(12)));
   if (!row.IsNull(13)) delivery.category = row.Enumerator(13, ReplyCategory::kOtherTemporary);
   delivery.reply = row.String(14);
+  delivery.engaged_day = static_cast<EngagedDay>(row.Int(15));
   return delivery;
 }
 

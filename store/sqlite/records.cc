@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "scheduler/base/status_macros.h"
+#include "scheduler/domain/pool_overflow.h"
 #include "store/sqlite/variables.h"
 
 namespace crescendo::store {

@@ -202,7 +202,7 @@ void World::SetUp() {
     plan.time_zone = options_.time_zone;
     if (options_.shape) options_.shape(plan);
     floors_ = !plan.engagement_floors.empty();
-    shaped_ = plan.shape != SendingShape();
+    shaped_ = plan.shape != SendingShape() || plan.window != SendingWindow();
     const auto made = Await<Plan>([&](auto done) { engine_->Put(plan, {}, std::move(done)); });
     if (!made.ok()) Violated("set-up", made.status().ToString());
     const auto started = Await<Plan>([&](auto done) {
@@ -230,7 +230,7 @@ void World::Launch(int number) {
   campaign.from_address = "news@example.com";
   campaign.subject = "x";
   campaign.text_body = "x";
-  if (!options_.weights.empty()) campaign.weight = options_.weights[static_cast<size_t>(number)];
+  if (options_.campaign) options_.campaign(number, campaign);
   const auto stored =
       Await<Campaign>([&](auto done) { engine_->Put(campaign, {}, std::move(done)); });
   if (!stored.ok()) Violated("set-up", stored.status().ToString());

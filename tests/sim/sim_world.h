@@ -31,7 +31,8 @@ struct WorldOptions {
   std::string time_zone = "UTC";          // Of the plans.
   std::function<void(PlanShape&)> shape;  // What else is special about the plans. May be empty.
   int campaigns = 2;
-  std::vector<int> weights;     // Of the campaigns; empty: none has one.
+  // What is special about the campaign of this number. May be empty.
+  std::function<void(int number, Campaign&)> campaign;
   int engaged_days = 0;         // Recipients were engaged on one of the last so many. 0: not known.
   int64_t recipients = 20'000;  // Over all campaigns.
   bool start_campaigns = true;  // Else Launch does, later.
