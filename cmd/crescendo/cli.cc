@@ -11,6 +11,7 @@
 #include "cmd/crescendo/forecast_commands.h"
 #include "cmd/crescendo/help.h"
 #include "cmd/crescendo/printable.h"
+#include "cmd/crescendo/profiles.h"
 #include "cmd/crescendo/time_text.h"
 #include "scheduler/base/status_macros.h"
 
@@ -21,30 +22,6 @@ constexpr char kVersion[] = CRESCENDO_VERSION;
 constexpr char kDefaultServer[] = "127.0.0.1:7070";
 constexpr absl::string_view kDefaultPort = ":7070";
 constexpr size_t kMaxActor = 100;
-
-// "host" gets the port; without one gRPC would take 443.
-absl::StatusOr<std::string> ServerAddress(absl::string_view text) {
-  if (text.empty()) return std::string(kDefaultServer);
-  for (const char c : text) {
-    if (!absl::ascii_isgraph(static_cast<unsigned char>(c))) {
-      return UsageError(absl::StrCat("--server: \"", OneLine(text),
-                                     "\" is not an address: want 127.0.0.1:7070, host:7070 or "
-                                     "unix:/run/crescendo/grpc.sock"));
-    }
-  }
-  if (absl::StartsWith(text, "unix:") || absl::StartsWith(text, "dns:")) return std::string(text);
-  const size_t colon = text.rfind(':');
-  const size_t bracket = text.rfind(']');
-  const bool has_port =
-      colon != absl::string_view::npos && (bracket == absl::string_view::npos || colon > bracket);
-  if (!has_port) return absl::StrCat(text, kDefaultPort);
-  int port = 0;
-  if (!absl::SimpleAtoi(text.substr(colon + 1), &port) || port < 1 || port > 65535) {
-    return UsageError(absl::StrCat("--server: \"", text.substr(colon + 1),
-                                   "\" is not a port: want 1 to 65535, such as host:7070"));
-  }
-  return std::string(text);
-}
 
 // Metadata takes printable ASCII only.
 absl::StatusOr<std::string> Actor(absl::string_view given, absl::string_view user) {
@@ -60,12 +37,31 @@ absl::StatusOr<std::string> Actor(absl::string_view given, absl::string_view use
                                  kMaxActor, " printable ASCII characters"));
 }
 
+// The one that is named; else the server of the environment; else the default.
+absl::StatusOr<config::v1::CliProfile> ProfileOf(const GlobalTexts& texts,
+                                                 const Environment& environment,
+                                                 const GlobalOptions& options) {
+  config::v1::CliProfile profile;
+  std::string name = texts.profile;
+  if (name.empty() && !texts.server.empty()) return profile;
+  if (name.empty()) profile.set_server(environment("CRESCENDO_SERVER"));
+  if (!profile.server().empty()) return profile;
+  ASSIGN_OR_RETURN(config::v1::CliConfig config, ReadProfiles(options.profiles));
+  if (name.empty()) name = config.default_profile();
+  if (name.empty()) return profile;
+  const config::v1::CliProfile* found = FindProfile(config, name);
+  if (found == nullptr) return NoSuchProfile(config, name);
+  return *found;
+}
+
 absl::StatusOr<GlobalOptions> Resolve(const GlobalTexts& texts, const Environment& environment) {
   GlobalOptions options;
-  const std::string from_environment = environment("CRESCENDO_SERVER");
+  options.profiles = ProfilesFile(environment);
+  ASSIGN_OR_RETURN(const config::v1::CliProfile profile, ProfileOf(texts, environment, options));
   ASSIGN_OR_RETURN(options.server,
-                   ServerAddress(texts.server.empty() ? from_environment : texts.server));
-  ASSIGN_OR_RETURN(options.actor, Actor(texts.actor, environment("USER")));
+                   ServerAddress(texts.server.empty() ? profile.server() : texts.server));
+  ASSIGN_OR_RETURN(options.actor,
+                   Actor(texts.actor.empty() ? profile.actor() : texts.actor, environment("USER")));
   options.json = texts.output == "json";
   if (texts.timeout.has_value()) options.timeout = *texts.timeout;
   if (texts.retry_limit.has_value()) options.retry_limit = *texts.retry_limit;
@@ -100,10 +96,36 @@ void AddCompletion(CommandTree& tree) {
 
 }  // namespace
 
+// Without a port gRPC would take 443.
+absl::StatusOr<std::string> ServerAddress(absl::string_view text) {
+  if (text.empty()) return std::string(kDefaultServer);
+  for (const char c : text) {
+    if (!absl::ascii_isgraph(static_cast<unsigned char>(c))) {
+      return UsageError(absl::StrCat("--server: \"", OneLine(text),
+                                     "\" is not an address: want 127.0.0.1:7070, host:7070 or "
+                                     "unix:/run/crescendo/grpc.sock"));
+    }
+  }
+  if (absl::StartsWith(text, "unix:") || absl::StartsWith(text, "dns:")) return std::string(text);
+  const size_t colon = text.rfind(':');
+  const size_t bracket = text.rfind(']');
+  const bool has_port =
+      colon != absl::string_view::npos && (bracket == absl::string_view::npos || colon > bracket);
+  if (!has_port) return absl::StrCat(text, kDefaultPort);
+  int port = 0;
+  if (!absl::SimpleAtoi(text.substr(colon + 1), &port) || port < 1 || port > 65535) {
+    return UsageError(absl::StrCat("--server: \"", text.substr(colon + 1),
+                                   "\" is not a port: want 1 to 65535, such as host:7070"));
+  }
+  return std::string(text);
+}
+
 void AddAllCommands(CommandTree& tree, GlobalTexts* globals) {
   tree.Global()
       .Option("--server", "ADDRESS", &globals->server,
               "The daemon: host:port or unix:PATH; default 127.0.0.1:7070")
+      .Option("--profile", "NAME", &globals->profile,
+              "The daemon by a name that crescendo profile set has given it")
       .Option("--timeout", "DURATION", &globals->timeout,
               "How long one call may take, e.g. 30s; default 10s; streams have no end")
       .Option("--retry-limit", "DURATION", &globals->retry_limit,
@@ -125,6 +147,8 @@ void AddAllCommands(CommandTree& tree, GlobalTexts* globals) {
   AddEventCommands(tree);
   AddStoreCommands(tree);
   AddForecastCommands(tree);
+  AddTopCommand(tree);
+  AddProfileCommands(tree);
   AddProbeCommand(tree);
   AddTraceCommands(tree);
   AddCompletion(tree);

@@ -19,9 +19,12 @@ using Environment = std::function<std::string(const char* name)>;
 
 // Everything that can be typed. `globals` must outlive the tree.
 struct GlobalTexts {
-  std::string server, actor, output = "table", colour = "auto";
+  std::string server, profile, actor, output = "table", colour = "auto";
   std::optional<absl::Duration> timeout, retry_limit;
 };
+// As --server takes it; "host" gets the port, "" the default. UsageError.
+absl::StatusOr<std::string> ServerAddress(absl::string_view text);
+
 void AddAllCommands(CommandTree& tree, GlobalTexts* globals);
 
 // `arguments` without the program's name. Throws nothing; `streams.colour` may change.

@@ -98,8 +98,9 @@ void AddDays(const v1::Forecast& forecast, Cells cells, Table* table) {
   std::string first, last;
   const auto add = [&] {
     if (row.empty()) return;
-    row.insert(row.begin(), first == last ? first : absl::StrCat(first, " to ", last));
-    table->Add(std::move(row));
+    std::vector<Cell> shown = {first == last ? first : absl::StrCat(first, " to ", last)};
+    shown.insert(shown.end(), row.begin(), row.end());
+    table->Add(std::move(shown));
   };
   for (const v1::Forecast::Day& day : forecast.days()) {
     std::vector<std::string> next = cells(day);

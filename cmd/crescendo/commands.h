@@ -16,6 +16,8 @@ void AddSuppressionCommands(CommandTree& tree);
 void AddEventCommands(CommandTree& tree);
 void AddStoreCommands(CommandTree& tree);
 void AddProbeCommand(CommandTree& tree);
+void AddTopCommand(CommandTree& tree);
+void AddProfileCommands(CommandTree& tree);
 // Behind their nouns.
 void AddTraceCommands(CommandTree& tree);
 

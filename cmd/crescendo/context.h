@@ -18,6 +18,7 @@ struct GlobalOptions {
   std::string server;
   absl::Duration timeout = absl::Seconds(10);
   std::string actor;
+  std::string profiles;  // The file of them; "": none.
   bool json = false;
   // Streams come back after a cut: the first pause, doubled up to the last; given up when nothing
   // was heard for `retry_limit`.

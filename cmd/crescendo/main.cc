@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,10 +28,12 @@ std::string FromEnvironment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-int TerminalWidth() {
+winsize TerminalSize() {
   winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 80;
+  ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+  if (size.ws_col == 0) size.ws_col = 80;
+  if (size.ws_row == 0) size.ws_row = 24;
+  return size;
 }
 
 bool WantsColour() {
@@ -91,7 +94,15 @@ int main(int argc, char** argv) {
   streams.err_is_terminal = isatty(STDERR_FILENO);
   streams.colour = WantsColour();
   streams.unicode = IsUtf8Locale();
-  if (streams.out_is_terminal) streams.width = TerminalWidth;
+  std::unique_ptr<crescendo::cli::RawTerminal> keyboard;  // From the first key on.
+  if (streams.out_is_terminal) {
+    streams.width = [] { return TerminalSize().ws_col; };
+    streams.height = [] { return TerminalSize().ws_row; };
+    streams.key = [&keyboard](absl::Duration wait) {
+      if (keyboard == nullptr) keyboard = std::make_unique<crescendo::cli::RawTerminal>();
+      return keyboard->Read(wait);
+    };
+  }
 
   const auto clock = crescendo::base::NewRealClock();
   const ExitCode code = crescendo::cli::Run(std::vector<std::string>(argv + 1, argv + argc),

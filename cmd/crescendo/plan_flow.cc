@@ -35,9 +35,10 @@ absl::Status AddFloor(absl::string_view text, v1::Plan* plan) {
   int within = 0, through = 0;
   if (!absl::SimpleAtoi(parts[0], &within) ||
       (parts.size() == 2 && !absl::SimpleAtoi(parts[1], &through))) {
-    return Bad("--floor", text,
-               "DAYS@THROUGH_DAY, such as 30@14: engaged in the last 30 days, through day 14; and not "
-               "none");
+    return Bad(
+        "--floor", text,
+        "DAYS@THROUGH_DAY, such as 30@14: engaged in the last 30 days, through day 14; and not "
+        "none");
   }
   v1::Plan::EngagementFloor* floor = plan->add_engagement_floors();
   floor->set_within_days(within);

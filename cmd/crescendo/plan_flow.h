@@ -1,6 +1,7 @@
 // plan_flow.h: whom a plan mails and when, as the command line says it.
 //
-//   --floor 30@14        engaged in the last 30 days, through day 14; 90: until the plan is done; "none"
+//   --floor 30@14        engaged in the last 30 days, through day 14; 90: until the plan is done;
+//   "none"
 //   --hours 9-12:2,12-20 hours with their weights (1 if left out); no mail in the others; "all"
 //   --day-off saturday   also sat; "none"
 //

@@ -208,8 +208,9 @@ Command WithShape(Command command, PlanOptions* o) {
       .Option("--window", "FROM-TO", &o->window, "When mail may leave, e.g. 08:00-20:00")
       .Option("--hours", "HOURS", &o->hours,
               "Weights of hours, 9-12:2,12-20:1; no mail in the others; all: every hour alike")
-      .Option("--day-off", "DAY", &o->days_off,
-              "No mail on this day of the week, and no plan day; can be repeated; none: no such day")
+      .Option(
+          "--day-off", "DAY", &o->days_off,
+          "No mail on this day of the week, and no plan day; can be repeated; none: no such day")
       .Option("--floor", "DAYS", &o->floors,
               "30@14: only who was engaged in the last 30 days, through day 14; 90: until the plan "
               "is done; can be repeated; none: no floor")

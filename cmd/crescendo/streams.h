@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "cmd/crescendo/keyboard.h"
 
 namespace crescendo::cli {
 
@@ -21,8 +22,11 @@ struct Streams {
   bool err_is_terminal = false;
   bool colour = false;   // On `out`: a terminal, and neither NO_COLOR nor TERM=dumb.
   bool unicode = false;  // The locale is UTF-8: "…" and block characters may be used.
-  // Columns of the terminal now; 0: not a terminal, as wide as it takes.
+  // Columns and lines of the terminal now; 0: not a terminal, as much as it takes.
   std::function<int()> width = [] { return 0; };
+  std::function<int()> height = [] { return 0; };
+  // For a view that fills the terminal. Where nobody can press a key, it quits.
+  ReadKey key = [](absl::Duration) { return std::optional(Key::kQuit); };
 };
 
 enum class Style { kPlain, kHeader, kGood, kBusy, kBad, kFaint };

@@ -47,6 +47,9 @@ absl::Status ReadLimits(const ConfigReader& reader, Settings* settings) {
   core::Options& options = settings->options;
   RETURN_IF_ERROR(reader.Int("max_connections", 1, 100'000, &options.max_connections));
   RETURN_IF_ERROR(reader.Int("max_queued_chunks", 1, 10'000, &options.max_queued_chunks));
+  RETURN_IF_ERROR(reader.Int("max_forecasts", 1, 64, &settings->max_forecasts));
+  RETURN_IF_ERROR(reader.Duration("forecast_limit", absl::Seconds(1), absl::Hours(1),
+                                  &settings->forecast_limit));
   return reader.Duration("drain_limit", absl::ZeroDuration(), absl::Hours(1),
                          &settings->drain_limit);
 }

@@ -42,6 +42,8 @@ struct Settings {
   bool chunking = false;
   store::SqliteOptions store = {.reserve_mib = 128};
   absl::Duration drain_limit = absl::Seconds(30);
+  int max_forecasts = 2;
+  absl::Duration forecast_limit = absl::Seconds(30);
   LogLevel log_level = LogLevel::kInfo;
   // None: the DNS is not asked. Its seed is that of `options`.
   std::optional<smtp::DnsResolverOptions> resolver = smtp::DnsResolverOptions();

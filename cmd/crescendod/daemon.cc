@@ -207,6 +207,8 @@ absl::Status Daemon::Start() {
   service::ServerOptions options;
   options.address = settings_.listen.grpc;
   options.reflection = settings_.reflection;
+  options.most_forecasts = settings_.max_forecasts;
+  options.forecast_limit = settings_.forecast_limit;
   options.diagnostics = {transport_.get(), traces_.get(), real_clock_.get()};
   ASSIGN_OR_RETURN(server_, service::Server::Start(engine_.get(), resolver_.get(), options));
   if (!settings_.listen.socket_path.empty()) chmod(settings_.listen.socket_path.c_str(), 0600);

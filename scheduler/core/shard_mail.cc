@@ -304,10 +304,11 @@ void Shard::Impl::ExpireWaiting(DomainState& domain) {
 }
 
 void Shard::Impl::Expire(CampaignKey campaign, DeliveryId delivery, absl::string_view fault) {
-  EndExpired(campaign, delivery,
-             absl::StrCat("given up after ",
-                          absl::FormatDuration(CampaignOf(campaign).campaign.lifetime), ": ", fault),
-             ReplyCategory::kTemporarySystem);
+  EndExpired(
+      campaign, delivery,
+      absl::StrCat("given up after ", absl::FormatDuration(CampaignOf(campaign).campaign.lifetime),
+                   ": ", fault),
+      ReplyCategory::kTemporarySystem);
 }
 
 void Shard::Impl::EndExpired(CampaignKey campaign, DeliveryId delivery, std::string text,

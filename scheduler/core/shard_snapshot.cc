@@ -80,8 +80,7 @@ Snapshot Shard::Impl::Records() const {
         // Not in the pool's queue, so no sample will find them.
         if (count.waiting == 0) count.first_retry = count.last_retry = now_.wall;
         count.waiting += std::exchange(count.ready, 0);
-        AddCount(count,
-                 &groups[{CampaignOf(count.campaign).pool, lane->provider}][count.campaign]);
+        AddCount(count, &groups[{CampaignOf(count.campaign).pool, lane->provider}][count.campaign]);
       }
     }
   }

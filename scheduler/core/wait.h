@@ -40,7 +40,8 @@ enum class Reason {
   kPlanAborted,
   kRollingDay,          // The cap is used up in the last 24 hours.
   kBetterRanked,        // Of one recipient: others are more engaged (L5).
-  kReservedForWarming,  // The best-ranked are for warming IPs, as long as these may take them today.
+  kReservedForWarming,  // The best-ranked are for warming IPs, as long as these may take them
+                        // today.
   kNotEngagedEnough,    // Who is left was not engaged as lately as the plan's floor asks.
   kCampaignShare,       // Of a campaign or recipient: others have their turns, by weight.
 };

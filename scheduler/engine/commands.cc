@@ -176,9 +176,9 @@ void Engine::Put(Pool pool, Request request, Done<Pool> done) {
     Stamp(pool, before, impl->now());
     if (request.validate_only) return done(std::move(pool));
     const bool create = pool.revision == 0;
-    Event event = impl->AuditEvent(create ? EventType::kCreated : EventType::kUpdated, request,
-                                   AuditText(request, create, "pool",
-                                             create ? "" : WhatChanged(*before, pool)));
+    Event event = impl->AuditEvent(
+        create ? EventType::kCreated : EventType::kUpdated, request,
+        AuditText(request, create, "pool", create ? "" : WhatChanged(*before, pool)));
     Describe(event, pool);
     impl->CommitPut(
         ports::Put<Pool>{std::move(pool), request.key, {std::move(event)}, std::move(refusal)},
@@ -203,9 +203,9 @@ void Engine::Put(Campaign campaign, Request request, Done<Campaign> done) {
     campaign.state = create ? CampaignState::kDraft : before->state;
     campaign.state_reason = create ? "" : before->state_reason;
     if (request.validate_only) return done(std::move(campaign));
-    Event event = impl->AuditEvent(create ? EventType::kCreated : EventType::kUpdated, request,
-                                   AuditText(request, create, "campaign",
-                                             create ? "" : WhatChanged(*before, campaign)));
+    Event event = impl->AuditEvent(
+        create ? EventType::kCreated : EventType::kUpdated, request,
+        AuditText(request, create, "campaign", create ? "" : WhatChanged(*before, campaign)));
     Describe(event, campaign);
     impl->CommitPut(
         ports::Put<Campaign>{

@@ -95,11 +95,11 @@ class Situator {
       core::Wait floor = shard_.WaitOf(lane.lane.egress_ip, delivery.engaged_day);
       Add(lane.lane, floor.reason != Reason::kNone ? std::move(floor) : lane.wait);
     }
-    situation_.subject.watched = Watched{campaign->key,
-                                         place.provider,
-                                         {delivery.score, delivery.id, place.domain,
-                                          delivery.engaged_day},
-                                         delivery.next_attempt_time};
+    situation_.subject.watched =
+        Watched{campaign->key,
+                place.provider,
+                {delivery.score, delivery.id, place.domain, delivery.engaged_day},
+                delivery.next_attempt_time};
     return std::move(situation_);
   }
 
@@ -207,8 +207,8 @@ int LoosestFloor(const core::Snapshot& snapshot, const PoolId& id) {
     if (plan == snapshot.plans.end() || plan->state == PlanState::kGraduated) return 0;
     const absl::StatusOr<absl::TimeZone> zone = base::LoadZone(plan->time_zone);
     if (!zone.ok()) return 0;
-    const EngagementFloor* floor = FloorOn(plan->engagement_floors, plan->start_date,
-                                           base::DayOf(snapshot.now.wall, *zone));
+    const EngagementFloor* floor =
+        FloorOn(plan->engagement_floors, plan->start_date, base::DayOf(snapshot.now.wall, *zone));
     if (floor == nullptr) return 0;
     loosest = std::max(loosest, floor->within_days);
   }
@@ -228,8 +228,8 @@ TurnsByKey TurnsOf(const core::Snapshot& snapshot, const Campaign& own, const Pr
   std::set<CampaignKey> counted;
   for (const core::QueueGroup& group : snapshot.queue) {
     const Campaign* campaign = FindCampaign(snapshot, group.campaign);
-    const bool there = provider.empty() ? places.contains(group.provider)
-                                        : group.provider == provider;
+    const bool there =
+        provider.empty() ? places.contains(group.provider) : group.provider == provider;
     if (!there || campaign == nullptr || group.pool != own.pool || group.ready == 0 ||
         campaign->state != CampaignState::kSending) {
       continue;
@@ -264,13 +264,13 @@ void ExplainTurns(const core::Snapshot& snapshot, CampaignKey key, Explanation* 
 }
 
 // Who leaves before the watched one: in its own campaign by rank, of the others by turns.
-void ExplainRank(const core::Snapshot& snapshot, const Watched& watched,
-                 Explanation* explanation) {
+void ExplainRank(const core::Snapshot& snapshot, const Watched& watched, Explanation* explanation) {
   const Campaign* own = FindCampaign(snapshot, watched.campaign);
   if (own == nullptr) return;
   const TurnsByKey turns = TurnsOf(snapshot, *own, watched.provider, &watched.candidate);
   const auto mine = turns.find(TurnKey(*own));
-  const Turns own_turns = mine == turns.end() ? Turns{1.0 * std::max(own->weight, 1)} : mine->second;
+  const Turns own_turns =
+      mine == turns.end() ? Turns{1.0 * std::max(own->weight, 1)} : mine->second;
   double by_turns = 0;
   for (const auto& [key, one] : turns) {
     if (key == TurnKey(*own)) continue;
@@ -291,11 +291,10 @@ void ExplainRank(const core::Snapshot& snapshot, const Watched& watched,
          RemedyOf(Reason::kBetterRanked, {}, {}, own->id)});
   }
   if (others > 0) {
-    explanation->causes.push_back(
-        {{},
-         {Reason::kCampaignShare, until,
-          absl::StrCat("about ", others, " of other campaigns go first")},
-         RemedyOf(Reason::kCampaignShare, {}, {}, own->id)});
+    explanation->causes.push_back({{},
+                                   {Reason::kCampaignShare, until,
+                                    absl::StrCat("about ", others, " of other campaigns go first")},
+                                   RemedyOf(Reason::kCampaignShare, {}, {}, own->id)});
   }
 }
 

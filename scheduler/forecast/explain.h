@@ -41,7 +41,8 @@ struct Situation {
 };
 
 // NOT_FOUND: there is no such IP, lane or campaign.
-absl::StatusOr<Situation> Situate(const core::Shard& shard, const Question& question, absl::Time now);
+absl::StatusOr<Situation> Situate(const core::Shard& shard, const Question& question,
+                                  absl::Time now);
 
 struct Explanation {
   std::vector<Cause> causes;

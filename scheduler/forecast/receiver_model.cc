@@ -17,15 +17,22 @@ constexpr double kMostDeferred = 0.8, kMostRefused = 0.5;
 constexpr double kCut = 0.5;
 
 struct Sum {
-  double attempts = 0, deferred = 0, refused = 0, pushback = 0;
+  double attempts = 0, accepted = 0, deferred = 0, refused = 0, pushback = 0, hard_bounces = 0,
+         complaints = 0;
 };
 
 // Of few attempts as of `others`.
 ReceiverModel::Shares SharesOf(const Sum& sum, const ReceiverModel::Shares& others) {
-  const double attempts = sum.attempts + kPrior;
-  return {(sum.deferred + kPrior * others.deferred) / attempts,
-          (sum.refused + kPrior * others.refused) / attempts,
-          (sum.pushback + kPrior * others.pushback) / attempts};
+  const auto share = [](double of, double all, double expected) {
+    // It fades: a tenth of it left would still move the date by some percent.
+    const double prior = kPrior * kPrior / (kPrior + all);
+    return (of + prior * expected) / (all + prior);
+  };
+  return {share(sum.deferred, sum.attempts, others.deferred),
+          share(sum.refused, sum.attempts, others.refused),
+          share(sum.pushback, sum.attempts, others.pushback),
+          share(sum.hard_bounces, sum.attempts, others.hard_bounces),
+          share(sum.complaints, sum.accepted, others.complaints)};
 }
 
 }  // namespace
@@ -42,10 +49,13 @@ ReceiverModel AsObserved(const core::Snapshot& snapshot) {
       const auto refused = static_cast<double>(row.refused);
       // What is in doubt is tried again.
       const auto deferred = static_cast<double>(row.deferred + row.in_doubt);
+      sum->accepted += static_cast<double>(row.accepted);
       sum->attempts += static_cast<double>(row.accepted) + refused + deferred;
       sum->deferred += deferred;
       sum->refused += refused;
       sum->pushback += static_cast<double>(row.pushback);
+      sum->hard_bounces += static_cast<double>(row.hard_bounces);
+      sum->complaints += static_cast<double>(row.complaints);
     }
   }
   ReceiverModel model;
@@ -71,6 +81,8 @@ ReceiverModel Pessimistic(const core::Snapshot& snapshot) {
     shares->deferred = std::min(2 * shares->deferred + least, kMostDeferred);
     shares->pushback = std::min(2 * shares->pushback, shares->deferred);
     shares->refused = std::min(2 * shares->refused + kLeastRefused, kMostRefused);
+    shares->hard_bounces = std::min(2 * shares->hard_bounces, shares->refused);
+    shares->complaints = std::min(2 * shares->complaints, kMostRefused);
   };
   worse(&model.any);
   model.stubborn = std::min(2 * model.stubborn + kLeastStubborn, kMostRefused);

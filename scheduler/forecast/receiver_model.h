@@ -16,9 +16,11 @@ namespace crescendo::forecast {
 
 struct ReceiverModel {
   struct Shares {
-    double deferred = 0;  // Refused for now, and tried again.
-    double refused = 0;   // For good.
-    double pushback = 0;  // Of those deferred: what guardrails count (domain/ledger.h).
+    double deferred = 0;      // Refused for now, and tried again.
+    double refused = 0;       // For good.
+    double pushback = 0;      // Of `deferred`, what guardrails count (domain/ledger.h).
+    double hard_bounces = 0;  // Of `refused`, what guardrails count.
+    double complaints = 0;    // Of accepted messages, not of attempts: within the same day.
   };
   Shares any;  // Where a provider has none of its own.
   absl::flat_hash_map<ProviderId, Shares> at;

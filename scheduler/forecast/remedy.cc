@@ -81,7 +81,8 @@ std::string RemedyOf(core::Reason reason, const Lane& where, const PlanId& plan_
     case core::Reason::kNotInPool:
       return absl::StrCat("crescendo pool update POOL --ip ", where.egress_ip.text());
     case core::Reason::kReservedForWarming:
-      return "nothing: they are kept for the pool's IPs with a plan; an IP of another pool keeps none";
+      return "nothing: they are kept for the pool's IPs with a plan; an IP of another pool keeps "
+             "none";
     case core::Reason::kNotEngagedEnough:
       return absl::StrCat("widen the floor: crescendo plan update ", plan,
                           " --floor …, or add an IP without a plan to the pool");

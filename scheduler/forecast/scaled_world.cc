@@ -66,7 +66,11 @@ PlanShape ScaledShape(PlanShape shape, int64_t weight) {
   Guardrails& guardrails = shape.guardrails;
   guardrails.min_sample = ScaledSample(guardrails.min_sample, weight);
   guardrails.early_sample = ScaledSample(guardrails.early_sample, weight);
-  guardrails.min_complaints = ScaledSample(guardrails.min_complaints, weight);
+  // Complaints are counted one by one, against acceptances that stand for many.
+  Thresholds& complaints = guardrails.complaints;
+  for (double* one : {&complaints.hold, &complaints.step_back, &complaints.pause}) {
+    *one *= static_cast<double>(weight);
+  }
   return shape;
 }
 
@@ -123,7 +127,9 @@ void AddGroup(const core::Snapshot& snapshot, const core::QueueGroup& group, int
   const auto last = static_cast<int64_t>(group.sample.size()) - 1;
   for (int64_t i = 0; i < count && last >= 0; ++i) {
     const core::Candidate& candidate = group.sample[std::min(i, last)];
-    drafts->push_back({{group.campaign, provider, weight}, candidate.score, candidate.id.value(),
+    drafts->push_back({{group.campaign, provider, weight},
+                       candidate.score,
+                       candidate.id.value(),
                        candidate.engaged_day});
   }
   const auto waiting = InUnits(group.waiting, weight, carry);
@@ -158,7 +164,9 @@ std::vector<Draft> Drafts(const core::Snapshot& snapshot, const std::optional<Wa
     if (left < 1) continue;
     const core::QueueGroup& group = *rest.second;
     const core::Candidate end = group.sample.empty() ? core::Candidate{} : group.sample.back();
-    drafts.push_back({{key, providers.at(group.provider), left}, end.score, end.id.value() + 1,
+    drafts.push_back({{key, providers.at(group.provider), left},
+                      end.score,
+                      end.id.value() + 1,
                       end.engaged_day});
   }
   if (watched.has_value()) {

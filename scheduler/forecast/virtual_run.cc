@@ -1,6 +1,7 @@
 #include "scheduler/forecast/virtual_run.h"
 
 #include <algorithm>
+#include <cmath>
 #include <queue>
 #include <utility>
 
@@ -36,8 +37,9 @@ const core::ReplyClassifier& Classifier() {
     core::ProviderRules rules;
     rules.provider = ProviderId("default");
     rules.rules = {rule("too-fast", "over the rate of this lane", ReplyCategory::kRateLimited),
-                   // About one recipient: guardrails do not count it.
-                   rule("this-one", "this one, not now", ReplyCategory::kUnknownRecipient)};
+                   // About one recipient. For now: guardrails do not count it; for good: a hard
+                   // bounce.
+                   rule("this-one", "this one", ReplyCategory::kUnknownRecipient)};
     auto made = core::ReplyClassifier::Create({std::move(rules)});
     CRESCENDO_CHECK(made.ok());
     return new core::ReplyClassifier(*std::move(made));
@@ -103,6 +105,15 @@ class Run {
     friend bool operator>(const Due& a, const Due& b) {
       return a.time != b.time ? a.time > b.time : a.order > b.order;
     }
+  };
+  // One kind of trouble at a provider: of each n that a share of 1/n makes one, exactly one, which
+  // one by chance. Plain dice over a few heavy recipients would trip guardrails by chance.
+  struct Trouble {
+    double owed = 0;   // The sum of the shares.
+    double next = -1;  // Reached by `owed`: it comes. Negative: not drawn yet.
+  };
+  struct Troubles {
+    Trouble deferred, pushback, refused, hard_bounces, complaints;
   };
   struct HiddenLimit {
     double per_hour = 0;
@@ -204,19 +215,31 @@ class Run {
       reply.lines = {kTooFast};
       return reply;
     }
-    const ReceiverModel::Shares& shares = model_.Of(snapshot_.providers[unit.provider].id);
-    const double dice = random_.Unit();
-    if (dice < shares.deferred || IsStubborn(delivery)) {
+    const ProviderId& provider = snapshot_.providers[unit.provider].id;
+    const ReceiverModel::Shares& shares = model_.Of(provider);
+    Troubles& troubles = troubles_[provider];
+    if (Comes(shares.deferred, &troubles.deferred) || IsStubborn(delivery)) {
+      const bool pushback = Comes(Part(shares.pushback, shares.deferred), &troubles.pushback);
       reply.code = 450;
-      reply.lines = {dice < shares.pushback ? "forecast: not now" : "forecast: this one, not now"};
-    } else if (dice < shares.deferred + (1 - shares.deferred) * shares.refused) {
+      reply.lines = {pushback ? "forecast: not now" : "forecast: this one, not now"};
+    } else if (Comes(Part(shares.refused, 1 - shares.deferred), &troubles.refused)) {
+      const bool hard = Comes(Part(shares.hard_bounces, shares.refused), &troubles.hard_bounces);
       reply.code = 550;
-      reply.lines = {"forecast: never"};
+      reply.lines = {hard ? "forecast: this one, never" : "forecast: never"};
     } else {
       reply.code = 250;
       reply.lines = {"ok"};
     }
     return reply;
+  }
+
+  static double Part(double of, double all) { return all > 0 ? std::min(of / all, 1.0) : 0; }
+  bool Comes(double share, Trouble* trouble) {
+    if (trouble->next < 0) trouble->next = random_.Unit();
+    trouble->owed += share;
+    if (trouble->owed <= trouble->next) return false;
+    trouble->next = std::floor(trouble->next) + 1 + random_.Unit();
+    return true;
   }
 
   // The same each time it is asked.
@@ -242,6 +265,7 @@ class Run {
     const Unit& unit = UnitOf(settle.delivery);
     claimed_by_.erase(settle.delivery);
     const bool final = IsFinal(settle.state);
+    if (settle.slot == ports::Settle::Slot::kAccepted) Complain(settle, unit.weight);
     if (!Counts(unit)) return;
     Volume& volume = result_.volumes[{settle.claim_day, settle.lane}];
     switch (settle.slot) {
@@ -264,6 +288,15 @@ class Run {
     result_.left -= unit.weight;
     pending_[{PoolOf(unit.campaign), snapshot_.providers[unit.provider].id}] -= unit.weight;
     if (subject_.campaign != CampaignKey() && result_.left <= 0) result_.at = now_.wall;
+  }
+
+  // Each of them counts: there are too few for one to stand for many (scaled_world.cc).
+  void Complain(const ports::Settle& settle, int64_t weight) {
+    const ProviderId& provider = settle.lane.provider;
+    double share = model_.Of(provider).complaints * static_cast<double>(weight);
+    for (; Comes(share, &troubles_[provider].complaints); share = 0) {
+      letters_.push_back(core::Complaint{settle.lane, settle.settle_day});
+    }
   }
 
   void DayChanged(const PlanDay& day) {
@@ -366,6 +399,7 @@ class Run {
   std::vector<absl::Time> first_attempts_;  // By unit; InfinitePast: none yet.
   absl::flat_hash_map<DeliveryId, Lane> claimed_by_;
   absl::flat_hash_map<Lane, HiddenLimit> limits_;
+  absl::flat_hash_map<ProviderId, Troubles> troubles_;
   std::map<std::pair<PoolId, ProviderId>, int64_t> pending_;
   std::map<std::pair<Lane, int>, absl::Duration> waited_;
   RunResult result_;

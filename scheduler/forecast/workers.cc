@@ -71,9 +71,10 @@ void Workers::Loop() {
       works_.pop_back();
     }
     const absl::Duration until = clock_->Now().steady + limit_;
-    work([this, until] { return stopping_ || clock_->Now().steady > until; });
+    Answer answer = work([this, until] { return stopping_ || clock_->Now().steady > until; });
     work = nullptr;  // With all that it holds.
     Free();
+    answer();
   }
 }
 

@@ -20,7 +20,10 @@ class Workers {
  public:
   // Asked by the work now and then: shall it end?
   using Ended = absl::AnyInvocable<bool()>;
-  using Work = absl::AnyInvocable<void(Ended ended)>;
+  // Gives the answer: it is called when the slot is free again, so that who has it may ask for the
+  // next one.
+  using Answer = absl::AnyInvocable<void()>;
+  using Work = absl::AnyInvocable<Answer(Ended ended)>;
 
   // At most `most` at once, each for at most `limit` of the real clock's time.
   Workers(int most, absl::Duration limit);

@@ -280,9 +280,9 @@ absl::StatusOr<Plan> Merged(Plan plan, const v1::Plan& proto, const UpdateMask& 
   }
   static_cast<PlanShape&>(plan) = PlanShape(core::EditBase(plan, effective));
   const bool graduated = plan.state == PlanState::kGraduated;
-  for (const char* field : {"stages", "provider_caps", "provider_ramps", "time_zone",
-                            "sending_window", "start_date", "advance_rule", "engagement_floors",
-                            "hourly_weights", "days_off"}) {
+  for (const char* field :
+       {"stages", "provider_caps", "provider_ramps", "time_zone", "sending_window", "start_date",
+        "advance_rule", "engagement_floors", "hourly_weights", "days_off"}) {
     if (!graduated || !mask.Has(field) || mask.everything()) continue;
     return absl::FailedPreconditionError(
         absl::StrCat(NameOf(plan.id), " is GRADUATED: its stages are done, so there is no ", field,

@@ -76,7 +76,7 @@ void ForecastHandlers::OnWorker(grpc::CallbackServerContext* context, forecast::
                                       Answer next, core::Snapshot snapshot) mutable {
         auto work = [this, context, next = std::move(next), make = std::move(make),
                      snapshot = std::make_unique<core::Snapshot>(std::move(snapshot))](
-                        forecast::Workers::Ended ended) mutable {
+                        forecast::Workers::Ended ended) mutable -> forecast::Workers::Answer {
           absl::Status status =
               make(std::move(*snapshot), [&] { return context->IsCancelled() || ended(); });
           if (absl::IsCancelled(status) && !context->IsCancelled()) {
@@ -84,7 +84,7 @@ void ForecastHandlers::OnWorker(grpc::CallbackServerContext* context, forecast::
                 absl::StrCat("the forecast took longer than ",
                              absl::FormatDuration(workers_.limit()), "; look fewer days ahead"));
           }
-          next.Finish(status);
+          return [next = std::move(next), status]() mutable { next.Finish(status); };
         };
         std::move(slot).Run(std::move(work));
       }));

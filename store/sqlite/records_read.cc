@@ -50,12 +50,11 @@ absl::StatusOr<std::vector<Pool>> Records::Pools(std::optional<std::string> only
 }
 
 absl::StatusOr<std::vector<Campaign>> Records::Campaigns(std::optional<std::string> only) {
-  Statement read(
-      database_,
-      "SELECT key, id, state, pool, create_time_us, revision, lifetime_us, state_reason,"
-      " from_name, from_address, return_path, subject, list_unsubscribe, text_body,"
-      " html_body, feedback_sender_id, headers, raw_message, tls, weight, sunset_days"
-      " FROM campaigns WHERE ?1 IS NULL OR id = ?1 ORDER BY key");
+  Statement read(database_,
+                 "SELECT key, id, state, pool, create_time_us, revision, lifetime_us, state_reason,"
+                 " from_name, from_address, return_path, subject, list_unsubscribe, text_body,"
+                 " html_body, feedback_sender_id, headers, raw_message, tls, weight, sunset_days"
+                 " FROM campaigns WHERE ?1 IS NULL OR id = ?1 ORDER BY key");
   Rows rows = read.Query(Only(only));
   std::vector<Campaign> campaigns;
   while (rows.Next()) {

@@ -79,6 +79,10 @@ Ran RunProgram(const std::string& server, const std::string& line, const Program
   streams.out_is_terminal = streams.err_is_terminal = options.terminal;
   streams.colour = options.colour;
   if (options.width > 0) streams.width = [width = options.width] { return width; };
+  if (options.height > 0) streams.height = [height = options.height] { return height; };
+  streams.key = [keys = options.keys, next = size_t{0}](absl::Duration) mutable {
+    return next < keys.size() ? std::optional(keys[next++]) : std::nullopt;
+  };
   const auto environment = [&](const char* name) -> std::string {
     for (const auto& [key, value] : options.environment) {
       if (key == name) return value;

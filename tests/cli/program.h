@@ -7,6 +7,7 @@
 
 #include "absl/strings/string_view.h"
 #include "cmd/crescendo/interrupt.h"
+#include "cmd/crescendo/keyboard.h"
 #include "scheduler/base/clock.h"
 
 namespace crescendo::cli {
@@ -19,7 +20,8 @@ struct Ran {
 struct ProgramOptions {
   bool terminal = false;  // Of out and err alike.
   bool colour = false;
-  int width = 0;
+  int width = 0, height = 0;
+  std::vector<Key> keys;  // Pressed one after the other; then nobody presses any.
   // Called after each piece of output with all there is so far.
   std::function<void(const std::string&so_far)> on_out, on_err;
   Interrupt* interrupt = nullptr;

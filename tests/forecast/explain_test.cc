@@ -199,7 +199,10 @@ std::vector<Case> Cases() {
                    kNothing,
                    "--day-off"});
   cases.push_back({"nobody who was engaged of late",
-                   {.plan = [](Plan* p) { p->engagement_floors = {{2, 30}}; }},
+                   {.plan =
+                        [](Plan* p) {
+                          p->engagement_floors = {{2, 30}};
+                        }},
                    kNothing,
                    gmail,
                    Reason::kNotEngagedEnough,
@@ -373,9 +376,9 @@ TEST(Explain, ARecipientUnderTheFloorLearnsWhenThatEnds) {
   for (int i = 0; i < 50; ++i) {
     append.rows.push_back({absl::StrCat("keen", i, "@gmail.test"), 0.1, {}, EngagedDayOf(kNoon)});
   }
-  ASSERT_TRUE(rig.Await<ports::AppendOutcome>([&](auto done) {
-                   rig.engine().Import(std::move(append), std::move(done));
-                 }).ok());
+  ASSERT_TRUE(rig.Await<ports::AppendOutcome>(
+                     [&](auto done) { rig.engine().Import(std::move(append), std::move(done)); })
+                  .ok());
   const absl::StatusOr<Explanation> told = Ask(rig, AboutAddress(rig, "u0@gmail.test"));
   ASSERT_TRUE(told.ok()) << told.status();
   ASSERT_FALSE(told->causes.empty());
@@ -401,10 +404,10 @@ TEST(Explain, CampaignsWithWeightsWaitForTheirTurns) {
     return addresses;
   }());
   for (const auto& [id, weight] : {std::pair("spring", 1), {"autumn", 3}}) {
-    Campaign campaign =
-        rig.Await<Campaign>([&](auto done) {
-             rig.engine().GetCampaign(CampaignId(id), std::move(done));
-           }).value();
+    Campaign campaign = rig.Await<Campaign>([&](auto done) {
+                             rig.engine().GetCampaign(CampaignId(id), std::move(done));
+                           })
+                            .value();
     campaign.weight = weight;
     const auto put =
         rig.Await<Campaign>([&](auto done) { rig.engine().Put(campaign, {}, std::move(done)); });

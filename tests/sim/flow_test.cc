@@ -107,8 +107,9 @@ TEST(Flow, OverTheCapHoldsOrSpills) {
     int warming, spare_ips;
     size_t least, most;  // Sent by the spare IPs in a day.
   };
-  for (const Case& c : {Case{"hold", 1, 0, 0, 0}, Case{"spill", 1, 1, 3'500, 3'900},
-                        Case{"two hold", 2, 0, 0, 0}, Case{"two spill to two", 2, 2, 3'300, 3'700}}) {
+  for (const Case& c :
+       {Case{"hold", 1, 0, 0, 0}, Case{"spill", 1, 1, 3'500, 3'900}, Case{"two hold", 2, 0, 0, 0},
+        Case{"two spill to two", 2, 2, 3'300, 3'700}}) {
     SCOPED_TRACE(c.name);
     WorldOptions options;
     options.seed = 23;
@@ -294,7 +295,8 @@ TEST(Flow, ALateImportDoesNotClump) {
     world.RunUntil(start + absl::Hours(24));
     EXPECT_TRUE(world.violations().empty()) << AllOf(world.violations());
     // 100 an hour is even; after a late import it may be faster by the catch-up factor.
-    const double most = 100 * options.core.pacing.catch_up_factor / (1 - options.core.pacing.window_margin);
+    const double most =
+        100 * options.core.pacing.catch_up_factor / (1 - options.core.pacing.window_margin);
     for (const auto& [hour, count] : ByHour(world)) {
       EXPECT_LE(count, std::ceil(most)) << hour % 24 << "h";
     }

@@ -107,9 +107,26 @@ TEST(ForecastError, WhenReceiversDeferAndRefuse) {
   for (const Asked& one : asked) ExpectClose(one, end);
 }
 
+// Bounces above a guardrail hold the plan where it is, in the forecast as in the days that follow.
+TEST(ForecastError, WhenBouncesHoldThePlan) {
+  WorldOptions options = Modelled(8);
+  options.shape = [](PlanShape& shape) {
+    shape.guardrails.hard_bounces = {.hold = 0.02, .step_back = 0.5, .pause = 0.6};
+    shape.guardrails.deferrals = {};
+    shape.guardrails.min_sample = 50;
+  };
+  options.recipients = 6'000;
+  options.behave = [](const std::string&, Behaviour* behaviour) { behaviour->unknown = 0.06; };
+  World world(options);
+  const std::vector<Asked> asked = AskOnDays(world, {2, 5}, TheCampaign(), "bounces");
+  const absl::Time end = RunToTheEnd(world);
+  ASSERT_EQ(asked.size(), 2u);
+  for (const Asked& one : asked) ExpectClose(one, end);
+}
+
 // A provider's rate is what limits, and 40 % of what is tried there is deferred. That share is
-// known from some hundred attempts at best, so the date is too, and the first days know it worse:
-// there the range must hold the end.
+// known from the 350 attempts of two days at best, give or take 3 %: 5 % of the date is one
+// standard deviation. The first days know it worse. The range must hold the end.
 TEST(ForecastError, WhenARateLimitsAndReceiversDefer) {
   WorldOptions options = Modelled(3);
   options.facts = [](Provider* provider) {
@@ -128,7 +145,7 @@ TEST(ForecastError, WhenARateLimitsAndReceiversDefer) {
     EXPECT_LE(*one.estimate.earliest, end);
     if (one.estimate.latest.has_value()) EXPECT_GE(*one.estimate.latest, end);
   }
-  for (size_t i = 2; i < asked.size(); ++i) ExpectClose(asked[i], end, /*most=*/0.1);
+  for (size_t i = 2; i < asked.size(); ++i) ExpectClose(asked[i], end, /*most=*/0.12);
 }
 
 TEST(ForecastError, WhenAPlanGraduates) {

@@ -475,8 +475,8 @@ void World::OnSend(const std::string& source, const std::string& host,
   const auto last = last_send_.find(source);
   // Behind its ramp an IP is not paced; days of 23 hours and edits have a pace of their own. With
   // hours of weights of their own, day_pacer_test looks at the rate.
-  const bool paced = day != nullptr && !IsBeyond(*day) && !edited_ && !shaped_ &&
-                     options_.time_zone == "UTC";
+  const bool paced =
+      day != nullptr && !IsBeyond(*day) && !edited_ && !shaped_ && options_.time_zone == "UTC";
   if (last != last_send_.end() && paced) {
     const absl::Duration least = absl::Hours(24) * (1 - options_.core.pacing.window_margin) /
                                  static_cast<double>(day->cap) /

@@ -23,10 +23,10 @@ struct WorldOptions {
   uint64_t seed = 1;
   absl::CivilDay start_day = absl::CivilDay(2026, 1, 1);
   int egress_ips = 2;
-  int established = 0;  // The last so many of these have no plan.
-  int spare_ips = 0;    // So many more, without a plan: pool "spare", to which the first spills.
-  int providers = 5;                      // Or 12.
-  int64_t target = 4000;                  // Of the classic plan.
+  int established = 0;    // The last so many of these have no plan.
+  int spare_ips = 0;      // So many more, without a plan: pool "spare", to which the first spills.
+  int providers = 5;      // Or 12.
+  int64_t target = 4000;  // Of the classic plan.
   std::vector<Stage> stages;              // Instead of it.
   std::string time_zone = "UTC";          // Of the plans.
   std::function<void(PlanShape&)> shape;  // What else is special about the plans. May be empty.

@@ -95,8 +95,9 @@ TEST_P(RecordsTest, NamesWhatARecordRefersTo) {
               FailsWith(absl::StatusCode::kNotFound, "no egress IP nobody"));
   EXPECT_THAT(Do(NewPlan("p", "nobody")),
               FailsWith(absl::StatusCode::kNotFound, "no egress IP nobody"));
-  EXPECT_THAT(Do(NewCampaign("c", "nobody")),
-              FailsWith(absl::StatusCode::kNotFound, "overflow_pool: pool \"nobody\" does not exist"));
+  EXPECT_THAT(
+      Do(NewCampaign("c", "nobody")),
+      FailsWith(absl::StatusCode::kNotFound, "overflow_pool: pool \"nobody\" does not exist"));
   PlanDay day;
   day.plan = PlanId("nobody");
   EXPECT_THAT(Do(ports::PutPlanDay{day, {}}),
