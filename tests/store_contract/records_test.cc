@@ -95,9 +95,8 @@ TEST_P(RecordsTest, NamesWhatARecordRefersTo) {
               FailsWith(absl::StatusCode::kNotFound, "no egress IP nobody"));
   EXPECT_THAT(Do(NewPlan("p", "nobody")),
               FailsWith(absl::StatusCode::kNotFound, "no egress IP nobody"));
-  EXPECT_THAT(
-      Do(NewCampaign("c", "nobody")),
-      FailsWith(absl::StatusCode::kNotFound, "overflow_pool: pool \"nobody\" does not exist"));
+  EXPECT_THAT(Do(NewCampaign("c", "nobody")),
+              FailsWith(absl::StatusCode::kNotFound, "no pool nobody"));
   PlanDay day;
   day.plan = PlanId("nobody");
   EXPECT_THAT(Do(ports::PutPlanDay{day, {}}),
@@ -127,7 +126,8 @@ TEST_P(RecordsTest, PoolsDoNotOverflowInACircle) {
     put.record.overflow = PoolId(to);
     return Do(put);
   };
-  EXPECT_THAT(spill("a", 0, "nobody"), FailsWith(absl::StatusCode::kNotFound, "no pool nobody"));
+  EXPECT_THAT(spill("a", 0, "nobody"), FailsWith(absl::StatusCode::kNotFound,
+                                                 "overflow_pool: pool \"nobody\" does not exist"));
   EXPECT_TRUE(spill("c", 0, "").status.ok());
   EXPECT_TRUE(spill("b", 0, "c").status.ok());
   EXPECT_TRUE(spill("a", 0, "b").status.ok());
