@@ -343,12 +343,12 @@ TEST(Explain, ARecipientLearnsHowManyGoBefore) {
 
 TEST(Explain, AnEstablishedIpLeavesTheBestToAWarmingOne) {
   Rig rig(engine::Threads::kNone);
-  Begin(rig, {.plan = [](Plan* p) { p->window = {absl::Hours(8), absl::Hours(20)}; }});
+  Begin(rig, {.plan = [](Plan* p) { p->window = {absl::Hours(8), absl::Minutes(12 * 60 + 30)}; }});
   Pool both = support::NewPool("main", {"mta1-a", "mta1-b"});
   both.revision = 1;
   ASSERT_TRUE(
       rig.Await<Pool>([&](auto done) { rig.engine().Put(both, {}, std::move(done)); }).ok());
-  RunTo(rig, kNoon + absl::Minutes(30));
+  RunTo(rig, kNoon + absl::Minutes(10));
   const size_t before = rig.transport.sent().size();
   EXPECT_GE(before, 200u) << "it took the rest";
   EXPECT_LT(before, 210u);
@@ -357,7 +357,7 @@ TEST(Explain, AnEstablishedIpLeavesTheBestToAWarmingOne) {
   ASSERT_FALSE(told->causes.empty());
   EXPECT_EQ(told->causes.front().wait.reason, Reason::kReservedForWarming);
   // When the other one's day is over, nobody is kept for it any more.
-  const absl::Time end = kNoon + absl::Hours(8);
+  const absl::Time end = kNoon + absl::Minutes(30);
   EXPECT_EQ(told->causes.front().wait.until, end);
   RunTo(rig, end - absl::Seconds(1));
   EXPECT_LT(rig.transport.sent().size(), 300u);
