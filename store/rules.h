@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "scheduler/ports/store.h"
 
@@ -56,6 +57,12 @@ absl::Status CheckChunkReplay(const ports::AppendRecipients& append, uint64_t fi
 // REQUIRES: the chunk's answer is not stored.
 absl::Status CheckChunk(const ports::AppendRecipients& append, int64_t last);
 absl::Status CampaignIsCancelled(const CampaignId& id);
+
+// What a delivery is ranked by, and which floors it passes.
+struct Ranking {
+  double score = 0;
+  EngagedDay engaged_day = 0;
+};
 
 absl::Status CheckEngagement(const ports::RecordEngagement& record);
 // Of a delivery with signals. Times are what a store keeps of them.

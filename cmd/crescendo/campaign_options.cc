@@ -1,5 +1,7 @@
 #include "cmd/crescendo/campaign_options.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <fstream>
 #include <iterator>
 
@@ -74,6 +76,10 @@ Command WithContent(Command command, CampaignOptions* o, bool required) {
       .Option("--return-path", "ADDRESS", &o->return_path,
               "Envelope sender; default: the From address")
       .Option("--lifetime", "DURATION", &o->lifetime, "How long retries go on; default 72h")
+      .Option("--weight", "N", &o->weight, 0,
+              "Its share where campaigns compete; default 0: by rank, among those without one")
+      .Option("--sunset-days", "N", &o->sunset_days, 0,
+              "Do not mail who was last engaged longer ago; default 0: everybody")
       .Choice("--tls", "POLICY", {"provider", "opportunistic", "required", "verified"}, &o->tls,
               "What its mail needs at least; where it is not to be had, mail is deferred, then "
               "expires; default: provider, as each says")
@@ -140,6 +146,15 @@ absl::Status FillCampaign(const CampaignOptions& options, v1::Campaign* campaign
     *campaign->mutable_lifetime() = ToProto(*options.lifetime);
     mask->add_paths("lifetime");
   }
+  if (options.weight >= 0) {
+    campaign->set_weight(static_cast<int32_t>(std::min<int64_t>(options.weight, INT32_MAX)));
+    mask->add_paths("weight");
+  }
+  if (options.sunset_days >= 0) {
+    campaign->set_sunset_days(
+        static_cast<int32_t>(std::min<int64_t>(options.sunset_days, INT32_MAX)));
+    mask->add_paths("sunset_days");
+  }
   return absl::OkStatus();
 }
 
@@ -167,6 +182,8 @@ absl::Status ShowCampaign(Context& context, const v1::Campaign& campaign) {
                          ? shown.from_address()
                          : absl::StrCat(shown.from_name(), " <", shown.from_address(), ">"));
     card.Add("SUBJECT", shown.subject());
+    if (shown.weight() > 0) card.Add("WEIGHT", CountText(shown.weight()));
+    if (shown.sunset_days() > 0) card.Add("SUNSET", absl::StrCat(shown.sunset_days(), " days"));
     card.Add("TLS", shown.tls_policy() == v1::Provider::TLS_POLICY_UNSPECIFIED
                         ? "as the provider says"
                         : absl::StrCat(v1::Provider::TlsPolicy_Name(shown.tls_policy()),

@@ -1,6 +1,7 @@
 // campaign_options.h: what a campaign is made of, as it is typed and as it is shown.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ struct CampaignOptions {
       feedback_sender_id, tls, etag, reason, request_id;
   std::vector<std::string> headers;
   std::optional<absl::Duration> lifetime;
+  int64_t weight = -1, sunset_days = -1;  // -1: not given.
   bool dry_run = false;
   ImportOptions import;
 };

@@ -155,7 +155,8 @@ void AddCampaignCommands(CommandTree& tree) {
       .Example("crescendo campaign list")
       .Run([](Context& context) { return List(context); });
   WithContent(tree.Verb("campaign", "update",
-                        "Change a campaign: a draft; later --lifetime and --tls alone"),
+                        "Change a campaign: a draft; later --lifetime, --tls, --weight and "
+                        "--sunset-days alone"),
               o,
               /*required=*/false)
       .Argument("NAME", &o->name, "spring or campaigns/spring")

@@ -112,6 +112,7 @@ absl::Status Get(const DeliveryOptions& options, Context& context) {
     card.Add("ADDRESS", shown.address());
     card.Add("STATE", {v1::Delivery::State_Name(shown.state()), StyleOf(shown.state())});
     card.Add("SCORE", absl::StrFormat("%.3f", shown.score()));
+    card.Add("ENGAGED", shown.last_engaged_date());
     card.Add("TRIES", absl::StrCat(shown.attempts()));
     if (shown.in_doubt_count() > 0) {
       card.Add("IN DOUBT", absl::StrCat(shown.in_doubt_count(), " times: the recipient may have ",

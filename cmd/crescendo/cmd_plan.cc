@@ -297,6 +297,9 @@ void AddPlanCommands(CommandTree& tree) {
           "gmail=300")
       .Example(
           "crescendo plan create warm-c --ip mta1-c --target 1000000 --by 2027-03-01 --dry-run")
+      .Example(
+          "crescendo plan create warm-d --ip mta1-d --target 50000 --hours 9-12:2,12-20:1 "
+          "--day-off sunday --floor 30@14 --floor 60@28 --floor 90")
       .Run([options](Context& context) { return Create(*options, context); });
   tree.Verb("plan", "get", "Show one plan")
       .Argument("NAME", &o->name, "warm-a or plans/warm-a")

@@ -17,7 +17,7 @@ namespace {
 using Stub = v1::PoolService::Stub;
 
 struct PoolOptions {
-  std::string name, etag, reason, request_id;
+  std::string name, overflow, etag, reason, request_id;
   std::vector<std::string> ips, added, removed;
   bool dry_run = false;
 };
@@ -28,15 +28,29 @@ std::string Ips(const v1::Pool& pool) {
   });
 }
 
+std::string OverTheCap(const v1::Pool& pool) {
+  if (pool.overflow_pool().empty()) return "HOLD";
+  return absl::StrCat("SPILL to ", IdOf(pool.overflow_pool()));
+}
+
 absl::Status Show(Context& context, const v1::Pool& pool) {
   Emit(context, pool, [&context](const v1::Pool& shown) {
     Card card;
     card.Add("POOL", IdOf(shown.name()));
     card.Add("IPS", Ips(shown));
+    card.Add("OVER THE CAP", OverTheCap(shown));
     if (shown.has_create_time()) card.Add("CREATED", TimeText(FromProto(shown.create_time())));
     card.Add("ETAG", shown.etag());
     card.Print(context.streams);
   });
+  return absl::OkStatus();
+}
+
+// "none" takes it away.
+absl::Status SetOverflow(const PoolOptions& options, v1::Pool* pool) {
+  pool->clear_overflow_pool();
+  if (options.overflow.empty() || options.overflow == "none") return absl::OkStatus();
+  ASSIGN_OR_RETURN(*pool->mutable_overflow_pool(), PoolName(options.overflow));
   return absl::OkStatus();
 }
 
@@ -47,6 +61,7 @@ absl::Status Create(const PoolOptions& options, Context& context) {
   for (const std::string& ip : options.ips) {
     ASSIGN_OR_RETURN(*request.mutable_pool()->add_egress_ips(), EgressIpName(ip));
   }
+  RETURN_IF_ERROR(SetOverflow(options, request.mutable_pool()));
   request.set_request_id(options.request_id);
   request.set_validate_only(options.dry_run);
   ASSIGN_OR_RETURN(const v1::Pool pool, context.client.Call(&Stub::CreatePool, request));
@@ -69,9 +84,9 @@ absl::Status List(Context& context) {
   return PrintList(
       context, &Stub::ListPools, v1::ListPoolsRequest(),
       [](const auto& response) -> const auto& { return response.pools(); },
-      Table({{"POOL", Column::kLeft}, {"IPS", Column::kProse}}),
+      Table({{"POOL", Column::kLeft}, {"OVER THE CAP", Column::kLeft}, {"IPS", Column::kProse}}),
       [](const v1::Pool& pool) -> std::vector<Cell> {
-        return {IdOf(pool.name()), Ips(pool)};
+        return {IdOf(pool.name()), OverTheCap(pool), Ips(pool)};
       });
 }
 
@@ -95,8 +110,10 @@ absl::Status RemoveIp(const std::string& text, v1::Pool* pool) {
 }
 
 absl::Status Update(const PoolOptions& options, Context& context) {
-  if (options.ips.empty() == (options.added.empty() && options.removed.empty())) {
-    return UsageError("pool update: want either --ip, or --add-ip and --remove-ip");
+  const bool edits = !options.added.empty() || !options.removed.empty();
+  const bool members = edits || !options.ips.empty();
+  if ((edits && !options.ips.empty()) || (!members && options.overflow.empty())) {
+    return UsageError("pool update: want either --ip, or --add-ip and --remove-ip, or --overflow");
   }
   v1::UpdatePoolRequest request;
   v1::Pool& pool = *request.mutable_pool();
@@ -110,7 +127,11 @@ absl::Status Update(const PoolOptions& options, Context& context) {
   for (const std::string& ip : options.added) RETURN_IF_ERROR(AddIp(ip, &pool));
   for (const std::string& ip : options.removed) RETURN_IF_ERROR(RemoveIp(ip, &pool));
   if (!options.etag.empty()) pool.set_etag(options.etag);
-  request.mutable_update_mask()->add_paths("egress_ips");
+  if (members) request.mutable_update_mask()->add_paths("egress_ips");
+  if (!options.overflow.empty()) {
+    RETURN_IF_ERROR(SetOverflow(options, &pool));
+    request.mutable_update_mask()->add_paths("overflow_pool");
+  }
   request.set_reason(options.reason);
   request.set_validate_only(options.dry_run);
   ASSIGN_OR_RETURN(const v1::Pool changed, context.client.Call(&Stub::UpdatePool, request));
@@ -128,9 +149,12 @@ void AddPoolCommands(CommandTree& tree) {
       .Argument("NAME", &o->name, "Its id: 1 to 63 of a-z, 0-9 and -")
       .Option("--ip", "IP", &o->ips, "An egress IP of the pool")
       .Required()
+      .Option("--overflow", "POOL", &o->overflow,
+              "Spill what is over the caps to this pool; default: hold it")
       .Option("--request-id", "ID", &o->request_id, "Makes a repeated call safe")
       .Flag("--dry-run", &o->dry_run, "Check only; store nothing")
       .Example("crescendo pool create main --ip mta1-a --ip mta1-b")
+      .Example("crescendo pool create cold --ip mta2-a --overflow main")
       .Run([options](Context& context) { return Create(*options, context); });
   tree.Verb("pool", "get", "Show one pool")
       .Argument("NAME", &o->name, "main or pools/main")
@@ -139,16 +163,19 @@ void AddPoolCommands(CommandTree& tree) {
   tree.Verb("pool", "list", "List the pools")
       .Example("crescendo pool list")
       .Run([](Context& context) { return List(context); });
-  tree.Verb("pool", "update", "Change which egress IPs a pool has")
+  tree.Verb("pool", "update", "Change which egress IPs a pool has, and where it overflows")
       .Argument("NAME", &o->name, "main or pools/main")
       .Option("--ip", "IP", &o->ips, "The pool has these and no others")
       .Option("--add-ip", "IP", &o->added, "Also this one")
       .Option("--remove-ip", "IP", &o->removed, "Not this one any more")
+      .Option("--overflow", "POOL", &o->overflow,
+              "Spill what is over the caps to this pool; none: hold it")
       .Option("--etag", "ETAG", &o->etag, "Refuse if it has changed since this was read")
       .Option("--reason", "TEXT", &o->reason, "Why, kept in the events")
       .Flag("--dry-run", &o->dry_run, "Check only; store nothing")
       .Note("An IP that leaves finishes what is in flight and starts nothing more.")
       .Example("crescendo pool update main --add-ip mta1-c")
+      .Example("crescendo pool update cold --overflow none")
       .Example("crescendo pool update main --remove-ip mta1-a --reason 'blocked at gmail'")
       .Run([options](Context& context) { return Update(*options, context); });
 }

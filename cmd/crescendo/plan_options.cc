@@ -9,6 +9,7 @@
 #include "absl/strings/strip.h"
 #include "cmd/crescendo/failure.h"
 #include "cmd/crescendo/names.h"
+#include "cmd/crescendo/plan_flow.h"
 #include "cmd/crescendo/printable.h"
 #include "cmd/crescendo/time_text.h"
 #include "scheduler/base/status_macros.h"
@@ -168,6 +169,14 @@ absl::Status Fill(const PlanOptions& options, v1::Plan* plan, google::protobuf::
     plan->set_advance_rule(AdvanceRuleOf(options.advance));
     mask->add_paths("advance_rule");
   }
+  for (const std::string& text : options.floors) RETURN_IF_ERROR(AddFloor(text, plan));
+  if (!options.floors.empty()) mask->add_paths("engagement_floors");
+  if (!options.hours.empty()) {
+    RETURN_IF_ERROR(SetHours(options.hours, plan));
+    mask->add_paths("hourly_weights");
+  }
+  for (const std::string& text : options.days_off) RETURN_IF_ERROR(AddDayOff(text, plan));
+  if (!options.days_off.empty()) mask->add_paths("days_off");
   for (const std::string& text : options.guardrails) {
     RETURN_IF_ERROR(ParseGuardrail(text, plan->mutable_guardrails()));
   }
@@ -197,6 +206,14 @@ Command WithShape(Command command, PlanOptions* o) {
       .Option("--time-zone", "ZONE", &o->time_zone,
               "Of the plan days, e.g. Europe/Berlin; default UTC")
       .Option("--window", "FROM-TO", &o->window, "When mail may leave, e.g. 08:00-20:00")
+      .Option("--hours", "HOURS", &o->hours,
+              "Weights of hours, 9-12:2,12-20:1; no mail in the others; all: every hour alike")
+      .Option(
+          "--day-off", "DAY", &o->days_off,
+          "No mail on this day of the week, and no plan day; can be repeated; none: no such day")
+      .Option("--floor", "DAYS", &o->floors,
+              "30@14: only who was engaged in the last 30 days, through day 14; 90: until the plan "
+              "is done; can be repeated; none: no floor")
       .Option("--start-date", "DATE", &o->start_date, "No mail before, YYYY-MM-DD; default today")
       .Choice("--advance", "RULE", {"delivered", "calendar", "sending-day"}, &o->advance,
               "Which days count: 90 % of the cap accepted, all, or any with mail")

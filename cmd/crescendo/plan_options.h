@@ -17,8 +17,8 @@ namespace crescendo::cli {
 
 struct PlanOptions {
   std::string name, ip, time_zone, window, start_date, advance, etag, reason, request_id;
-  std::string ramp, by, rolling_day, growth, effective, first_day, last_day;
-  std::vector<std::string> stages, caps, ramps, guardrails;
+  std::string ramp, by, hours, rolling_day, growth, effective, first_day, last_day;
+  std::vector<std::string> stages, caps, ramps, floors, days_off, guardrails;
   int64_t target = 0, stage = 0;
   std::optional<absl::Duration> interval;
   bool dry_run = false, lanes = false;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "cmd/crescendo/lane_view.h"
 #include "cmd/crescendo/names.h"
+#include "cmd/crescendo/plan_flow.h"
 #include "cmd/crescendo/printable.h"
 #include "cmd/crescendo/table.h"
 #include "cmd/crescendo/time_text.h"
@@ -54,6 +55,9 @@ std::vector<std::pair<std::string, std::string>> ShapeOf(const v1::Plan& plan) {
                                                          StagesText(ramp.stages()));
                                        })},
       {"WINDOW", absl::StrCat(Window(plan), " ", plan.time_zone())},
+      {"HOURS", HoursText(plan)},
+      {"DAYS OFF", DaysOffText(plan)},
+      {"ENGAGED IN", FloorsText(plan)},
       {"START", plan.start_date()},
       {"ADVANCE", v1::Plan::AdvanceRule_Name(plan.advance_rule())},
       {"GUARDRAILS", Guardrails(plan.guardrails())},

@@ -31,12 +31,12 @@ class StringId {
   std::string text_;
 };
 
-// A number we gave. 0 means "none".
-template <class Tag>
+// A number we gave. 0 means "none". `Number`: what it is kept in.
+template <class Tag, class Number = int64_t>
 class NumberId {
  public:
   constexpr NumberId() = default;
-  constexpr explicit NumberId(int64_t value) : value_(value) {}
+  constexpr explicit NumberId(int64_t value) : value_(static_cast<Number>(value)) {}
 
   constexpr int64_t value() const { return value_; }
 
@@ -49,7 +49,7 @@ class NumberId {
   }
 
  private:
-  int64_t value_ = 0;
+  Number value_ = 0;
 };
 
 }  // namespace crescendo::base

@@ -294,7 +294,7 @@ PlanDay CloseDay(const Plan& plan, const PlanDay& open, const DayFacts& facts) {
 
 std::optional<PlanDay> OpenDay(const Plan& plan, const std::optional<PlanDay>& last,
                                absl::CivilDay today) {
-  if (today < plan.start_date) return std::nullopt;
+  if (today < plan.start_date || !plan.shape.SendsOn(today)) return std::nullopt;
   PlanDay day;
   day.plan = plan.id;
   day.egress_ip = plan.egress_ip;
@@ -390,7 +390,9 @@ std::optional<absl::CivilDay> ProjectedEnd(const Plan& plan, const PlanDay& day)
   const int stage = ClampStage(plan.stages, day.stage);
   int64_t left = std::max(plan.stages[stage].days - day.day_in_stage, 1);
   for (int i = stage + 1; i <= Last(plan.stages); ++i) left += plan.stages[i].days;
-  return day.day + left - 1;
+  absl::CivilDay end = day.day;
+  while (--left > 0) end = SendingDayFrom(plan.shape, end + 1);
+  return end;
 }
 
 }  // namespace crescendo::core

@@ -47,7 +47,7 @@ struct DayFacts {
 PlanDay CloseDay(const Plan& plan, const PlanDay& open, const DayFacts& facts);
 
 // The plan day `today`, following `last` (which is closed, and earlier). None: its state has yet to
-// follow a graduation, or `today` is before the start date or not after `last`.
+// follow a graduation, or `today` is before the start date, a day off, or not after `last`.
 std::optional<PlanDay> OpenDay(const Plan& plan, const std::optional<PlanDay>& last,
                                absl::CivilDay today);
 

@@ -2,11 +2,20 @@
 //
 // Two orders at once: by score among those that may go (L5; ties by id, so always the same way),
 // and by time among those that wait for a retry. One set per campaign, so that pausing, holding or
-// cancelling a campaign of millions costs nothing.
+// cancelling a campaign of millions costs nothing; and where plans have engagement floors, one per
+// floor, so that a lane under a floor need not look at those it may not take:
+//
+//   campaign ─▶ engaged within 30 days │ within 60 │ within 90 │ the rest, and not known
+//                best ... last          │ best ...  │ ...
+//                └ reserved ┘ beyond    └ ...
+//
+// Days pass, so a recipient may stand in a set that it has grown too old for; never in one for
+// older ones than it is. It moves on when it is met at the front (Age).
 //
 // Threads  none of its own: the shard's.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -18,6 +27,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/time/time.h"
 #include "scheduler/domain/campaign.h"
+#include "scheduler/domain/engaged_day.h"
 
 namespace crescendo::core {
 
@@ -26,12 +36,20 @@ struct Candidate {
   double score = 0;
   DeliveryId id;
   DomainKey domain;
+  EngagedDay engaged_day = 0;
 
   // True if `a` goes before `b`.
   friend bool operator<(const Candidate& a, const Candidate& b) {
     return a.score != b.score ? a.score > b.score : a.id < b.id;
   }
   friend bool operator==(const Candidate& a, const Candidate& b) { return a.id == b.id; }
+};
+static_assert(sizeof(Candidate) == 24);
+
+// What a lane may take.
+struct Reach {
+  int engaged_within = 0;       // Days; only who was engaged in them. 0: everybody.
+  bool beyond_reserve = false;  // Only who is not reserved.
 };
 
 class RecipientQueue {
@@ -48,15 +66,28 @@ class RecipientQueue {
   // When the next one ripens, or earlier; InfiniteFuture if none waits.
   absl::Time NextRipe() const { return next_ripe_; }
 
+  // The floors that lanes may have, in days, ascending. Nearly free when there were none.
+  void SetFloors(const std::vector<int>& days);
+  // From now on floors are measured from this day. Never goes back.
+  void SetToday(EngagedDay today) { today_ = std::max(today_, today); }
+  // Who has grown too old for the set at whose front it stands moves on; at most `limit` of them.
+  // False: there are more.
+  bool Age(int limit);
+
+  // From now on, of the campaigns for which `open` is true, the `count` best that were engaged
+  // within so many days (0: of all) are reserved, and no others of these campaigns; fewer if there
+  // are not so many. Who leaves or comes moves nothing but the count.
+  void Reserve(int64_t count, int engaged_within, absl::FunctionRef<bool(CampaignKey)> open);
+
   // The best one of the campaigns for which `open` is true.
   std::optional<Ranked> Best(absl::FunctionRef<bool(CampaignKey)> open) const;
-  // Calls `visit` for the best ones, in order, until it returns false.
+  // Calls `visit` for the best ones in reach, in order, until it returns false.
   void VisitBest(absl::FunctionRef<bool(CampaignKey)> open,
-                 absl::FunctionRef<bool(const Ranked&)> visit) const;
+                 absl::FunctionRef<bool(const Ranked&)> visit, const Reach& reach = {}) const;
   // REQUIRES: it is among those that may go.
   void Remove(const Ranked& ranked);
-  // Gives a recipient another place among those that may go, or that wait until `not_before`.
-  // False: it is not in here with that score.
+  // Gives a recipient another place among those that may go, or that wait until `not_before`, and
+  // `engaged_day` if that is later. False: it is not in here with that score.
   bool Rescore(CampaignKey campaign, const Candidate& candidate, absl::Time not_before,
                double score);
   // Forgets all of a campaign.
@@ -68,7 +99,11 @@ class RecipientQueue {
   int64_t waiting() const { return waiting_count_; }
   int64_t size() const { return ready_count_ + waiting_count_; }
   // May go, of one campaign.
-  int64_t ready(CampaignKey campaign) const;
+  int64_t ready(CampaignKey campaign) const { return ready(campaign, Reach{}); }
+  // About so many are in reach: some may have grown too old unseen.
+  int64_t ready(CampaignKey campaign, const Reach& reach) const;
+  // As above, of all campaigns.
+  int64_t in_reach(int engaged_within) const;
 
   // Of each campaign with any in here.
   struct Count {
@@ -89,11 +124,31 @@ class RecipientQueue {
 
  private:
   using Later = std::pair<absl::Time, Candidate>;
+  using Set = absl::btree_set<Candidate>;
+  struct Tier {
+    Set ready;
+    int64_t reserved = 0;  // The first so many …
+    Candidate last;        // … up to this one, which may have left. Of no meaning without any.
 
-  absl::btree_map<CampaignKey, absl::btree_set<Candidate>> ready_;
+    bool Insert(const Candidate& candidate);
+    bool Erase(const Candidate& candidate);
+    // The first that is not reserved.
+    Set::const_iterator Beyond() const;
+  };
+  using Tiers = std::vector<Tier>;  // By floor, then the rest; short of those that are empty.
+
+  size_t TierOf(const Candidate& candidate) const;
+  // So many tiers are in reach of a floor.
+  size_t TiersWithin(const Tiers& tiers, int days) const;
+  bool Insert(Tiers& tiers, const Candidate& candidate);
+  bool Erase(Tiers& tiers, const Candidate& candidate);
+
+  absl::btree_map<CampaignKey, Tiers> ready_;
   absl::btree_map<CampaignKey, absl::btree_set<Later>> waiting_;
   int64_t ready_count_ = 0;
   int64_t waiting_count_ = 0;
+  std::vector<int> floors_;
+  EngagedDay today_ = 0;
   absl::Time next_ripe_ = absl::InfiniteFuture();
 };
 

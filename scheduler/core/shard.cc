@@ -147,31 +147,9 @@ void Shard::Impl::On(const EgressIp& ip) {
   }
 }
 
-void Shard::Impl::On(const Pool& pool) {
-  WakeAll();
-  size_t index = 0;
-  while (index < pools_.size() && pools_[index].pool.id != pool.id) ++index;
-  if (index == pools_.size()) pools_.emplace_back();
-  pools_[index].pool = pool;
-  for (IpState& ip : ips_) {
-    const bool member = std::find(pool.egress_ips.begin(), pool.egress_ips.end(), ip.ip.id) !=
-                        pool.egress_ips.end();
-    if (member) {
-      ip.pool = static_cast<int>(index);
-      for (size_t provider = 0; provider < pools_[index].queues.size(); ++provider) {
-        if (pools_[index].queues[provider] != nullptr) LaneOf(ip, static_cast<int>(provider));
-      }
-    } else if (ip.pool == static_cast<int>(index)) {
-      ip.pool = -1;
-      for (auto& lane : ip.lanes) {
-        if (lane != nullptr) Revoke(*lane, /*all=*/true);
-      }
-    }
-  }
-}
-
 void Shard::Impl::On(const Plan& plan) {
   plans_[plan.id.text()] = plan;
+  TellFloors();
   IpState* ip = FindIp(plan.egress_ip);
   if (ip == nullptr) return;
   WakeIp(*ip);
@@ -227,6 +205,8 @@ void Shard::Impl::On(const Campaign& campaign) {
   CampaignStatus& known = campaigns_[campaign.key];
   const bool pool_changed = known.campaign.pool != campaign.pool && !known.campaign.pool.empty();
   known.campaign = campaign;
+  weighted_ = std::any_of(campaigns_.begin(), campaigns_.end(),
+                          [](const auto& one) { return one.second.campaign.weight > 0; });
   known.sending_domain = campaign.sending_domain();
   const int old_pool = known.pool;
   known.pool = -1;
@@ -237,10 +217,10 @@ void Shard::Impl::On(const Campaign& campaign) {
     // Its recipients move to the queues of the new pool.
     for (ProviderIndex p = 0; p < static_cast<int>(pools_[old_pool].queues.size()); ++p) {
       if (pools_[old_pool].queues[p] == nullptr) continue;
-      RecipientQueue rest;
+      RecipientQueue rest = NewQueue();
       auto& target = pools_[known.pool].queues;
       if (static_cast<int>(target.size()) <= p) target.resize(p + 1);
-      if (target[p] == nullptr) target[p] = std::make_unique<RecipientQueue>();
+      if (target[p] == nullptr) target[p] = std::make_unique<RecipientQueue>(NewQueue());
       pools_[old_pool].queues[p]->Clear(
           [&](absl::Time not_before, const RecipientQueue::Ranked& ranked) {
             RecipientQueue& to = ranked.campaign == campaign.key ? *target[p] : rest;

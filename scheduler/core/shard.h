@@ -153,6 +153,8 @@ class Shard {
   std::vector<Wait> WaitsOf(const Lane& lane) const;
   // Of a campaign at a provider, beside the lanes.
   std::vector<Wait> WaitsOf(CampaignKey campaign, const ProviderId& provider) const;
+  // Of a recipient that was last engaged on that day, by this IP: the plan's floor, if it is that.
+  Wait WaitOf(const EgressIpId& ip, EngagedDay engaged) const;
   QueuePlace PlaceOf(CampaignKey campaign, absl::string_view domain, DeliveryId delivery) const;
 
   // Messages handed to connections, and claims, that have not ended.

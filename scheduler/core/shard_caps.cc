@@ -75,15 +75,11 @@ std::optional<int64_t> Shard::Impl::ProviderCapOf(const IpState& ip, ProviderInd
   return cap;
 }
 
-int64_t Shard::Impl::DemandOf(const IpState& ip, const LaneBook& lane) const {
-  int64_t demand = lane.pinned.size();
-  if (ip.pool >= 0) {
-    const auto& queues = pools_[ip.pool].queues;
-    if (lane.provider < static_cast<int>(queues.size()) && queues[lane.provider] != nullptr) {
-      demand += queues[lane.provider]->size();
-    }
-  }
-  return demand;
+bool Shard::Impl::StoppedToday(const IpState& ip, const LaneBook& lane) const {
+  if (lane.paused) return true;
+  const absl::Time end = Warming(ip) ? ip.window_end : base::EndOf(DayOf(ip), ip.zone);
+  const Wait stop = lane.throttle.Blocking(now_.wall);
+  return stop.reason != Reason::kNone && stop.until >= end;
 }
 
 std::vector<int64_t> Shard::Impl::SharesOf(const IpState& ip) const {
@@ -98,12 +94,26 @@ std::vector<int64_t> Shard::Impl::SharesOf(const IpState& ip) const {
   double left = static_cast<double>(ip.day->cap);
   for (size_t i = 0; i < ip.lanes.size(); ++i) {
     if (ip.lanes[i] == nullptr) continue;
-    const int64_t demand = DemandOf(ip, *ip.lanes[i]) + Used(*ip.lanes[i], ip.day->day);
-    if (demand > 0) {
-      open.push_back({i, static_cast<double>(demand), ProviderCapOf(ip, static_cast<int>(i))});
+    const int64_t used = Used(*ip.lanes[i], ip.day->day);
+    const int64_t left_over = DemandOf(ip, *ip.lanes[i]);
+    const int64_t demand = left_over + used;
+    if (StoppedToday(ip, *ip.lanes[i])) {
+      shares[i] = used;
+      left -= static_cast<double>(used);
+    } else if (demand > 0) {
+      // The list's mix is as it was before others took from it; but no share is for nobody.
+      const auto provider = static_cast<ProviderIndex>(i);
+      const int64_t taken = TakenByOthers(ip.pool, provider);
+      std::optional<int64_t> cap = ProviderCapOf(ip, provider);
+      if (taken > 0) {
+        const int64_t most = used + std::max<int64_t>(left_over, 1);
+        cap = std::min(cap.value_or(most), most);
+      }
+      open.push_back({i, static_cast<double>(demand + taken), cap});
     }
   }
-  // In proportion to the mix of the list; what a provider's own cap cuts off goes to the others.
+  // In proportion to the mix of the list; what a provider's own cap cuts off, or a lane that is
+  // stopped leaves, goes to the others.
   for (bool again = true; again && !open.empty();) {
     again = false;
     double demand = 0;

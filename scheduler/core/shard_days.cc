@@ -279,13 +279,12 @@ void Shard::Impl::LoadSlots(IpState& ip) {
 void Shard::Impl::SetWindow(IpState& ip, const Plan& plan) {
   const absl::CivilDay day = ip.day->day;
   ip.day_end = base::EndOf(day, ip.zone);
-  const auto at = [&](absl::Duration time_of_day) {
-    if (time_of_day >= absl::Hours(24)) return ip.day_end;
-    return absl::FromCivil(absl::CivilSecond(day) + absl::ToInt64Seconds(time_of_day), ip.zone);
-  };
-  ip.window_start = at(plan.window.start);
-  ip.window_end = std::max(at(plan.window.end), ip.window_start + absl::Minutes(1));
-  ip.pacer.Open(now_.wall, ip.window_start, ip.window_end, ip.day->cap,
+  const EngagementFloor* floor = FloorOn(plan.engagement_floors, plan.start_date, day);
+  ip.floor = floor == nullptr ? EngagementFloor() : *floor;
+  DayShape shape(plan.window, plan.shape, day, ip.zone);
+  ip.window_start = shape.start();
+  ip.window_end = shape.end();
+  ip.pacer.Open(now_.wall, std::move(shape), ip.day->cap,
                 std::max<int64_t>(ip.day->cap - Used(ip), 0), options_.pacing, random_);
 }
 

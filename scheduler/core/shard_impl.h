@@ -4,6 +4,7 @@
 //   shard_mail.cc     recipients: MX answers, queues, suppression
 //   shard_days.cc     plan days: open, close, edits, and what guardrails stop
 //   shard_caps.cc     what a plan day allows: caps, slots used, shares
+//   shard_pool.cc     which IPs take from which queue, and who of it
 //   shard_release.cc  who leaves next, and on which connection
 //   shard_outcome.cc  what a reply does
 //   shard_tls.cc      which connection and host has the TLS that a mail needs
@@ -21,6 +22,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/functional/function_ref.h"
 #include "scheduler/base/random.h"
 #include "scheduler/core/arrivals.h"
@@ -114,6 +116,8 @@ class Shard::Impl {
   // Its lifetime is over without an attempt: nobody could be reached since `since`.
   bool Overdue(CampaignKey campaign, DeliveryId delivery, absl::Time since) const;
   void Expire(CampaignKey campaign, DeliveryId delivery, absl::string_view fault);
+  void EndExpired(CampaignKey campaign, DeliveryId delivery, std::string text,
+                  std::optional<ReplyCategory> category);
   void ExpireWaiting(DomainState& domain);
   HostIndex HostOf(const ports::MxHost& host);
   void RefreshMx();
@@ -161,9 +165,43 @@ class Shard::Impl {
   int64_t Claimed(const IpState& ip) const;  // In flight, of whatever day.
   // Of the lane on its plan day, from plan and provider; none: no cap of its own.
   std::optional<int64_t> ProviderCapOf(const IpState& ip, ProviderIndex provider) const;
-  int64_t DemandOf(const IpState& ip, const LaneBook& lane) const;
+  // Stopped for the rest of its day: its share goes to others.
+  bool StoppedToday(const IpState& ip, const LaneBook& lane) const;
   // Messages of the day's cap that fall to each lane by the mix of the list; by provider.
   std::vector<int64_t> SharesOf(const IpState& ip) const;
+
+  // --- shard_pool.cc
+  // -------------------------------------------------------------------------------
+  // What a lane takes from: the queue of its pool, and those that spill into it.
+  struct Source {
+    RecipientQueue* queue;
+    int pool;
+    Reach reach;
+  };
+  using Sources = absl::InlinedVector<Source, 2>;
+  // Does `ip` take from the queues of `pool`, its own or one that overflows into its own?
+  bool Serves(const IpState& ip, int pool) const;
+  Sources SourcesOf(const IpState& ip, ProviderIndex provider) const;
+  // Before somebody is taken from them.
+  void Prepare(const Sources& sources, ProviderIndex provider) const;
+  int64_t DemandOf(const IpState& ip, const LaneBook& lane) const;
+  // Pinned recipients whose IP has left go where they belong now.
+  void Rehouse();
+  RecipientQueue NewQueue() const;  // Knows the floors.
+  void TellFloors();
+  EngagedDay TodayUtc() const { return EngagedDayOf(now_.wall); }
+  void KeepForWarming();
+  void AddKept(const IpState& ip, std::vector<Kept>* kept) const;
+  // Brings the queue's reserve to what is kept there now.
+  void Reserve(const PoolState& pool, ProviderIndex provider, RecipientQueue& queue) const;
+  // For longer than a moment?
+  bool Flows(CampaignKey key, ProviderIndex provider) const;
+  CampaignKey GroupOf(CampaignKey key) const;
+  std::vector<Contender> ContendersOf(const IpState& ip, const LaneBook& lane,
+                                      const Sources& sources) const;
+  int64_t TakenByOthers(int pool, ProviderIndex provider) const;
+  void CountTaken(const IpState& ip, const LaneBook& lane, CampaignKey campaign);
+  bool SunHasSet(CampaignKey campaign, const Candidate& candidate) const;
 
   // --- shard_release.cc
   // ----------------------------------------------------------------------------
@@ -171,6 +209,7 @@ class Shard::Impl {
     RecipientQueue* queue = nullptr;
     RecipientQueue::Ranked ranked;
     SiteIndex site = 0;
+    Contender turn;  // Whose it is, if any campaign has a weight.
   };
   void Release();
   void ReleaseIp(IpState& ip);
@@ -193,6 +232,11 @@ class Shard::Impl {
   Wait LaneBlocking(const IpState& ip, const LaneBook& lane, int64_t share,
                     std::optional<Pick>* pick = nullptr) const;
   Wait QueueBlocking(const IpState& ip, const LaneBook& lane, std::optional<Pick>* pick) const;
+  // Why this campaign's recipients do not leave by the lane, though the campaign may send.
+  Wait ReachBlocking(const IpState& ip, const LaneBook& lane, const Sources& sources,
+                     CampaignKey key) const;
+  // Under the floor of the IP's plan, until that ends. REQUIRES: it has one today.
+  Wait FloorWait(const IpState& ip, std::string text) const;
   Wait CampaignBlocking(const CampaignStatus& campaign, ProviderIndex provider) const;
   // The host that `ip` may connect to now, in the site's order, or none; for `mail`, if it is not
   // null, one that is not known to refuse it its TLS. `until`, if not null, is lowered to when that
@@ -202,14 +246,17 @@ class Shard::Impl {
   bool SiteUsable(const IpState& ip, SiteIndex site, absl::Time* until) const {
     return UsableHost(ip, site, nullptr, until).has_value();
   }
-  // Every host that an IP of the pool could connect to is one that mail never goes to.
+  // Every host that an IP which serves the pool could connect to is one that mail never goes to.
   bool SiteForbidden(int pool, SiteIndex site) const;
-  // Since when none of the hosts that an IP of the pool can reach is up. InfiniteFuture: one is.
+  // Since when none of the hosts that such an IP can reach is up. InfiniteFuture: one is.
   absl::Time SiteDownSince(int pool, SiteIndex site) const;
   // What may not leave by this lane goes where it belongs: it bounces or expires, or another lane
   // has it now. Or no host gives it the TLS it needs, and it is deferred.
   bool Divert(IpState& ip, LaneBook& lane, const Pick& pick);
-  std::optional<Pick> BestFor(const IpState& ip, const LaneBook& lane) const;
+  std::optional<Pick> BestFor(const IpState& ip, const LaneBook& lane,
+                              const Sources& sources) const;
+  std::optional<Pick> BestOf(const IpState& ip, const LaneBook& lane, const Sources& sources,
+                             absl::FunctionRef<bool(CampaignKey)> open) const;
   bool TryClaim(IpState& ip, LaneBook& lane, const Pick& pick);
   // `refusal`: see Flight.
   void TakeSlot(IpState& ip, LaneBook& lane, const Pick& pick, std::string refusal = "");
@@ -292,6 +339,7 @@ class Shard::Impl {
   std::vector<Wait> WaitsOf(const IpState& ip) const;
   std::vector<Wait> WaitsOf(const IpState& ip, const LaneBook& lane) const;
   std::vector<Wait> WaitsOf(const CampaignStatus& campaign, ProviderIndex provider) const;
+  Wait WaitOf(const IpState& ip, EngagedDay engaged) const;
   QueuePlace PlaceOf(CampaignKey campaign, absl::string_view domain, DeliveryId delivery) const;
 
   void WakeAt(absl::Time time) {
@@ -313,7 +361,7 @@ class Shard::Impl {
   struct Loading {
     QueueLoading progress;
     QueueLoad queue;
-    absl::flat_hash_map<DeliveryId, double> rescored;  // Since they were read, perhaps.
+    absl::flat_hash_map<DeliveryId, Rescored> rescored;  // Since they were read, perhaps.
   };
   std::optional<Loading> loading_;  // Until the queues have all of it.
 
@@ -334,6 +382,8 @@ class Shard::Impl {
   std::vector<absl::Time> look_at_;
   absl::Time days_due_ = absl::InfinitePast();  // No plan day turns before.
   std::deque<PoolState> pools_;
+  std::vector<int> floors_;  // Of all plans, ascending: see RecipientQueue.
+  bool weighted_ = false;    // Some campaign has a weight.
   absl::btree_map<std::string, Plan> plans_;
   std::map<CampaignKey, CampaignStatus> campaigns_;
   std::map<std::string, SendingDomain> sending_domains_;

@@ -33,7 +33,8 @@ void Shard::Impl::Load(const QueuedDelivery& delivery) {
     domain.mx = DomainState::Mx::kAsked;
     to_ask_.push_back(delivery.domain);
   }
-  loading_->queue.Add(delivery.campaign, {delivery.score, delivery.id, delivery.domain});
+  loading_->queue.Add(delivery.campaign,
+                      {delivery.score, delivery.id, delivery.domain, delivery.engaged_day});
 }
 
 void Shard::Impl::FillQueues() {
@@ -51,7 +52,8 @@ void Shard::Impl::FillQueues() {
     Candidate candidate = next->candidate;
     if (const auto found = loading_->rescored.find(candidate.id);
         found != loading_->rescored.end()) {
-      candidate.score = found->second;
+      candidate.score = found->second.score;
+      candidate.engaged_day = std::max(candidate.engaged_day, found->second.engaged_day);
     }
     const CampaignStatus& status = CampaignOf(key);
     // Cancelled since it was read.

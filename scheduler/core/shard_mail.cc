@@ -33,9 +33,11 @@ void Shard::Impl::On(const std::vector<QueuedDelivery>& queued) {
 RecipientQueue& Shard::Impl::QueueOf(int pool, ProviderIndex provider) {
   auto& queues = pools_[pool].queues;
   if (static_cast<int>(queues.size()) <= provider) queues.resize(provider + 1);
-  if (queues[provider] == nullptr) queues[provider] = std::make_unique<RecipientQueue>();
+  if (queues[provider] == nullptr) {
+    queues[provider] = std::make_unique<RecipientQueue>(NewQueue());
+  }
   for (IpState& ip : ips_) {
-    if (ip.pool == pool) Wake(LaneOf(ip, provider));
+    if (Serves(ip, pool)) Wake(LaneOf(ip, provider));
   }
   return *queues[provider];
 }
@@ -49,7 +51,9 @@ void Shard::Impl::Enqueue(const QueuedDelivery& delivery) {
   }
   DomainState& domain = DomainOf(delivery.domain);
   const DomainState::Waiting waiting{
-      delivery.campaign, {delivery.score, delivery.id, delivery.domain}, delivery.not_before};
+      delivery.campaign,
+      {delivery.score, delivery.id, delivery.domain, delivery.engaged_day},
+      delivery.not_before};
   switch (domain.mx) {
     case DomainState::Mx::kKnown:
       EnqueueAt(domain, waiting);
@@ -75,11 +79,11 @@ void Shard::Impl::EnqueueAt(const DomainState& domain, const DomainState::Waitin
   const CampaignStatus& campaign = campaigns_.at(waiting.campaign);
   const ProviderIndex provider = sites_[domain.site].provider;
   RecipientQueue* queue = nullptr;
-  // Greylisted by one of our IPs: only that one may retry, as long as it is in the pool.
+  // Greylisted by one of our IPs: only that one may retry, as long as it serves the pool.
   if (const auto tried = tried_.find(waiting.candidate.id);
       tried != tried_.end() && !tried->second.pinned_ip.empty()) {
     IpState* ip = FindIp(tried->second.pinned_ip);
-    if (ip != nullptr && ip->pool == campaign.pool) {
+    if (ip != nullptr && Serves(*ip, campaign.pool)) {
       LaneBook& lane = LaneOf(*ip, provider);
       Wake(lane);
       ip->engaged.insert(provider);
@@ -95,18 +99,19 @@ void Shard::Impl::EnqueueAt(const DomainState& domain, const DomainState::Waitin
 }
 
 void Shard::Impl::On(const std::vector<Rescored>& rescored) {
-  absl::flat_hash_map<DeliveryId, double> rest;
+  absl::flat_hash_map<DeliveryId, Rescored> rest;
   absl::btree_set<DomainKey> domains;
   for (const Rescored& one : rescored) {
     if (RescoreQueued(one)) continue;
-    if (loading_.has_value()) loading_->rescored[one.id] = one.score;
-    rest[one.id] = one.score;
+    if (loading_.has_value()) loading_->rescored[one.id] = one;
+    rest[one.id] = one;
     if (!DomainOf(one.domain).waiting.empty()) domains.insert(one.domain);
   }
   if (rest.empty()) return;
   const auto set = [&](Candidate& candidate) {
     if (const auto found = rest.find(candidate.id); found != rest.end()) {
-      candidate.score = found->second;
+      candidate.score = found->second.score;
+      candidate.engaged_day = std::max(candidate.engaged_day, found->second.engaged_day);
     }
   };
   // The MX hosts of its domain are not known yet, or it has a slot, and takes its score along when
@@ -131,7 +136,7 @@ bool Shard::Impl::RescoreQueued(const Rescored& rescored) {
   const DomainState& domain = DomainOf(rescored.domain);
   if (domain.site < 0) return false;
   const ProviderIndex provider = sites_[domain.site].provider;
-  const Candidate candidate{rescored.old_score, rescored.id, rescored.domain};
+  const Candidate candidate{rescored.old_score, rescored.id, rescored.domain, rescored.engaged_day};
   absl::Time not_before = absl::InfinitePast();
   if (const auto tried = tried_.find(rescored.id); tried != tried_.end()) {
     not_before = tried->second.not_before;
@@ -164,6 +169,7 @@ void Shard::Impl::Requeue(const Flight& flight, absl::Time not_before,
   delivery.campaign = ranked.campaign;
   delivery.domain = ranked.candidate.domain;
   delivery.score = ranked.candidate.score;
+  delivery.engaged_day = ranked.candidate.engaged_day;
   delivery.attempts = flight.tried.attempts;
   delivery.first_attempt_time = flight.tried.first_attempt_time;
   delivery.not_before = not_before;
@@ -224,7 +230,11 @@ void Shard::Impl::On(const MxAnswer& answer) {
   }
   state.mx = *answer.mx;
   state.hosts.clear();
-  for (const ports::MxHost& host : state.mx.hosts) state.hosts.push_back(HostOf(host));
+  for (const ports::MxHost& host : state.mx.hosts) {
+    state.hosts.push_back(HostOf(host));
+    const bool six = absl::StrContains(host.address, ':');
+    (six ? providers_[state.provider].ipv6 : providers_[state.provider].ipv4) = true;
+  }
   domain.site = site->second;
   domain.mx = DomainState::Mx::kKnown;
   domain.fault.clear();
@@ -294,6 +304,15 @@ void Shard::Impl::ExpireWaiting(DomainState& domain) {
 }
 
 void Shard::Impl::Expire(CampaignKey campaign, DeliveryId delivery, absl::string_view fault) {
+  EndExpired(
+      campaign, delivery,
+      absl::StrCat("given up after ", absl::FormatDuration(CampaignOf(campaign).campaign.lifetime),
+                   ": ", fault),
+      ReplyCategory::kTemporarySystem);
+}
+
+void Shard::Impl::EndExpired(CampaignKey campaign, DeliveryId delivery, std::string text,
+                             std::optional<ReplyCategory> category) {
   ports::EndDelivery end;
   end.delivery = delivery;
   end.state = DeliveryState::kExpired;
@@ -301,9 +320,8 @@ void Shard::Impl::Expire(CampaignKey campaign, DeliveryId delivery, absl::string
   Event event = NewEvent(EventType::kExpired, nullptr);
   event.campaign = CampaignOf(campaign).campaign.id;
   event.delivery = delivery;
-  event.category = ReplyCategory::kTemporarySystem;
-  event.text = absl::StrCat(
-      "given up after ", absl::FormatDuration(CampaignOf(campaign).campaign.lifetime), ": ", fault);
+  event.category = category;
+  event.text = std::move(text);
   end.events.push_back(std::move(event));
   Emit(std::move(end));
   tried_.erase(delivery);

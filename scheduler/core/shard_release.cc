@@ -69,6 +69,10 @@ void Shard::Impl::Release() {
       WakeAt(queue->NextRipe());
     }
   }
+  const bool due = std::any_of(look_at_.begin(), look_at_.end(),
+                               [this](absl::Time at) { return at <= now_.wall; });
+  // What is kept changes with what an IP sends, learns, or has come to the end of.
+  if (due) KeepForWarming();
   for (size_t i = 0; i < look_at_.size(); ++i) {
     if (look_at_[i] <= now_.wall) {
       // What it asks for is its own, to be asked for again until then.
@@ -207,9 +211,18 @@ bool Shard::Impl::VisitIpStops(const IpState& ip, Visit visit) const {
   }
   if (!DayIsOpen(ip)) {
     const absl::CivilDay first = ip.day.has_value() ? ip.day->day + 1 : plan->start_date;
-    const absl::Time opens = base::StartOf(std::max(first, plan->start_date), ip.zone);
+    // A plan that stood still opens no day in the past.
+    const absl::CivilDay next =
+        std::max({first, plan->start_date, base::DayOf(now_.wall, ip.zone)});
+    const absl::CivilDay sends = SendingDayFrom(plan->shape, next);
+    const absl::Time opens = base::StartOf(sends, ip.zone);
     // Days of a plan that is not running open once it runs.
-    if (!(draft || paused) || opens > now_.wall) visit({Reason::kBeforeStartDate, opens, ""});
+    if ((draft || paused) && opens <= now_.wall) return false;
+    if (sends == next) {
+      visit({Reason::kBeforeStartDate, opens, ""});
+    } else {
+      visit({Reason::kOutsideWindow, opens, "a day off of the plan"});
+    }
     return false;
   }
   if (!Warming(ip)) {
@@ -218,8 +231,11 @@ bool Shard::Impl::VisitIpStops(const IpState& ip, Visit visit) const {
     return now_.wall >= start || visit({Reason::kBeforeStartDate, start, ""});
   }
   if (now_.wall < ip.window_start) return visit({Reason::kOutsideWindow, ip.window_start, ""});
-  return now_.wall < ip.window_end ||
-         visit({Reason::kOutsideWindow, ip.day_end, "today's window is over"});
+  if (now_.wall >= ip.window_end) {
+    return visit({Reason::kOutsideWindow, ip.day_end, "today's window is over"});
+  }
+  const absl::Time open = ip.pacer.shape().OpenFrom(now_.wall);
+  return open <= now_.wall || visit({Reason::kOutsideWindow, open, "an hour without mail"});
 }
 
 Wait Shard::Impl::IpBlocking(const IpState& ip) const {
@@ -292,17 +308,19 @@ bool Shard::Impl::VisitLaneWaits(const IpState& ip, const LaneBook& lane, int64_
 
 Wait Shard::Impl::QueueBlocking(const IpState& ip, const LaneBook& lane,
                                 std::optional<Pick>* pick) const {
-  const RecipientQueue* shared = nullptr;
-  const auto& queues = pools_[ip.pool].queues;
-  if (lane.provider < static_cast<int>(queues.size())) shared = queues[lane.provider].get();
-  const int64_t ready = lane.pinned.ready() + (shared == nullptr ? 0 : shared->ready());
+  const Sources sources = SourcesOf(ip, lane.provider);
+  int64_t ready = lane.pinned.ready();
+  absl::Time ripe = lane.pinned.NextRipe();
+  for (const Source& source : sources) {
+    ready += source.queue->ready();
+    ripe = std::min(ripe, source.queue->NextRipe());
+  }
   if (ready == 0) {
-    const absl::Time ripe = std::min(
-        lane.pinned.NextRipe(), shared == nullptr ? absl::InfiniteFuture() : shared->NextRipe());
     if (ripe != absl::InfiniteFuture()) return {Reason::kRetryTime, ripe, ""};
     return {Reason::kNoRecipients, absl::InfiniteFuture(), ""};
   }
-  std::optional<Pick> best = BestFor(ip, lane);
+  Prepare(sources, lane.provider);
+  std::optional<Pick> best = BestFor(ip, lane, sources);
   if (best.has_value()) {
     if (pick != nullptr) *pick = best;
     return {};
@@ -310,24 +328,54 @@ Wait Shard::Impl::QueueBlocking(const IpState& ip, const LaneBook& lane,
   // Recipients are there, and none may go: say what the first campaign with any waits for.
   Wait wait{Reason::kCampaignPaused, absl::InfiniteFuture(), ""};
   for (const auto& [key, campaign] : campaigns_) {
-    const int64_t own = lane.pinned.ready(key) + (shared == nullptr ? 0 : shared->ready(key));
+    int64_t own = lane.pinned.ready(key);
+    for (const Source& source : sources) own += source.queue->ready(key);
     if (own == 0) continue;
     const Wait one = CampaignBlocking(campaign, lane.provider);
-    if (one.reason == Reason::kNone) {
-      // The campaign may send: it is the receiving hosts that are down.
-      absl::Time until = absl::InfiniteFuture();
-      for (SiteIndex site = 0; site < static_cast<int>(sites_.size()); ++site) {
-        if (sites_[site].provider == lane.provider) SiteUsable(ip, site, &until);
-      }
-      if (until != absl::InfiniteFuture()) return {Reason::kHostBackoff, until, ""};
-      // They may have one when they are asked for again.
-      return {Reason::kHostBackoff, now_.wall + options_.mx_refresh,
-              absl::StrCat("no host there has an ", IsIpv6(ip.ip.address) ? "IPv6" : "IPv4",
-                           " address, which is all that ", ip.ip.address, " can reach")};
-    }
+    if (one.reason == Reason::kNone) return ReachBlocking(ip, lane, sources, key);
     if (wait.reason == Reason::kCampaignPaused || one.until < wait.until) wait = one;
   }
   return wait;
+}
+
+Wait Shard::Impl::ReachBlocking(const IpState& ip, const LaneBook& lane, const Sources& sources,
+                                CampaignKey key) const {
+  int64_t too_old = 0, reserved = 0, rest = lane.pinned.ready(key);
+  absl::Time reserved_until = absl::InfiniteFuture();
+  for (const Source& source : sources) {
+    const Reach engaged{source.reach.engaged_within, false};
+    const int64_t within = source.queue->ready(key, engaged);
+    too_old += source.queue->ready(key) - within;
+    const int64_t beyond = source.queue->ready(key, source.reach);
+    reserved += within - beyond;
+    rest += beyond;
+    if (within > beyond) reserved_until = pools_[source.pool].kept[lane.provider].until;
+  }
+  if (rest == 0 && reserved > 0) return {Reason::kReservedForWarming, reserved_until, ""};
+  if (too_old > 0) {
+    // Some in reach may have grown too old just now; the next look goes on from there.
+    if (rest > 0) return {Reason::kNotEngagedEnough, now_.wall + absl::Milliseconds(1), ""};
+    return FloorWait(ip, absl::StrCat(too_old, " were not engaged in the last ",
+                                      ip.floor.within_days, " days, as far as is known"));
+  }
+  // It is the receiving hosts that are down.
+  absl::Time until = absl::InfiniteFuture();
+  for (SiteIndex site = 0; site < static_cast<int>(sites_.size()); ++site) {
+    if (sites_[site].provider == lane.provider) SiteUsable(ip, site, &until);
+  }
+  if (until != absl::InfiniteFuture()) return {Reason::kHostBackoff, until, ""};
+  // They may have one when they are asked for again.
+  return {Reason::kHostBackoff, now_.wall + options_.mx_refresh,
+          absl::StrCat("no host there has an ", IsIpv6(ip.ip.address) ? "IPv6" : "IPv4",
+                       " address, which is all that ", ip.ip.address, " can reach")};
+}
+
+Wait Shard::Impl::FloorWait(const IpState& ip, std::string text) const {
+  absl::Time until = absl::InfiniteFuture();
+  if (ip.floor.through_day > 0) {
+    until = base::StartOf(PlanOf(ip)->start_date + ip.floor.through_day, ip.zone);
+  }
+  return {Reason::kNotEngagedEnough, until, std::move(text)};
 }
 
 Wait Shard::Impl::CampaignBlocking(const CampaignStatus& campaign, ProviderIndex provider) const {
@@ -386,7 +434,7 @@ bool Shard::Impl::SiteForbidden(int pool, SiteIndex site) const {
     forbidden = forbidden || hosts_[state.hosts[i]].forbidden;
     if (hosts_[state.hosts[i]].forbidden) continue;
     const bool reachable = std::any_of(ips_.begin(), ips_.end(), [&](const IpState& ip) {
-      return ip.pool == pool && IsIpv6(ip.ip.address) == IsIpv6(state.mx.hosts[i].address);
+      return Serves(ip, pool) && IsIpv6(ip.ip.address) == IsIpv6(state.mx.hosts[i].address);
     });
     if (reachable) return false;
   }
@@ -399,7 +447,7 @@ absl::Time Shard::Impl::SiteDownSince(int pool, SiteIndex site) const {
   for (size_t i = 0; i < state.hosts.size(); ++i) {
     const HostState& host = hosts_[state.hosts[i]];
     const bool reachable = std::any_of(ips_.begin(), ips_.end(), [&](const IpState& ip) {
-      return ip.pool == pool && IsIpv6(ip.ip.address) == IsIpv6(state.mx.hosts[i].address);
+      return Serves(ip, pool) && IsIpv6(ip.ip.address) == IsIpv6(state.mx.hosts[i].address);
     });
     if (reachable && !host.forbidden) since = std::max(since, host.down_since);
   }
@@ -411,9 +459,10 @@ bool Shard::Impl::Divert(IpState& ip, LaneBook& lane, const Pick& pick) {
   const DomainState& domain = domains_[static_cast<size_t>(key.value())];
   const bool takes_none = domain.mx == DomainState::Mx::kNoMail;
   const bool usable = SiteUsable(ip, pick.site, nullptr);
-  const bool forbidden = !usable && SiteForbidden(ip.pool, pick.site);
+  const bool forbidden = !usable && SiteForbidden(CampaignOf(pick.ranked.campaign).pool, pick.site);
+  const bool unwanted = SunHasSet(pick.ranked.campaign, pick.ranked.candidate);
   const bool moved = sites_[pick.site].provider != lane.provider;
-  if (!takes_none && usable && !moved) {
+  if (!takes_none && usable && !moved && !unwanted) {
     std::string refusal = RefusalOf(ip, pick.site, pick.ranked);
     if (refusal.empty()) return false;
     TakeSlot(ip, lane, pick, std::move(refusal));
@@ -428,6 +477,12 @@ bool Shard::Impl::Divert(IpState& ip, LaneBook& lane, const Pick& pick) {
         *std::find_if(sites_[pick.site].hosts.begin(), sites_[pick.site].hosts.end(),
                       [&](HostIndex index) { return hosts_[index].forbidden; });
     Bounce(domain, ranked.campaign, ranked.candidate.id, hosts_[host].fault);
+  } else if (unwanted) {
+    EndExpired(ranked.campaign, ranked.candidate.id,
+               absl::StrCat("not mailed: last engaged ", TodayUtc() - ranked.candidate.engaged_day,
+                            " days ago, and the campaign's sunset is after ",
+                            CampaignOf(ranked.campaign).campaign.sunset_days),
+               std::nullopt);
   } else if (!moved) {
     const SiteState& site = sites_[pick.site];
     const std::string& fault = hosts_[site.hosts.front()].fault;
@@ -441,34 +496,47 @@ bool Shard::Impl::Divert(IpState& ip, LaneBook& lane, const Pick& pick) {
   return true;
 }
 
-std::optional<Shard::Impl::Pick> Shard::Impl::BestFor(const IpState& ip,
-                                                      const LaneBook& lane) const {
+std::optional<Shard::Impl::Pick> Shard::Impl::BestFor(const IpState& ip, const LaneBook& lane,
+                                                      const Sources& sources) const {
   const auto open = [&](CampaignKey key) {
     return CampaignBlocking(campaigns_.at(key), lane.provider).reason == Reason::kNone;
   };
+  if (!weighted_) return BestOf(ip, lane, sources, open);
+  for (const Contender& turn : ContendersOf(ip, lane, sources)) {
+    std::optional<Pick> best = BestOf(
+        ip, lane, sources, [&](CampaignKey key) { return GroupOf(key) == turn.key && open(key); });
+    if (!best.has_value()) continue;
+    best->turn = turn;
+    return best;
+  }
+  return std::nullopt;
+}
+
+std::optional<Shard::Impl::Pick> Shard::Impl::BestOf(
+    const IpState& ip, const LaneBook& lane, const Sources& sources,
+    absl::FunctionRef<bool(CampaignKey)> open) const {
   std::optional<Pick> best;
-  const auto look = [&](RecipientQueue& queue) {
+  const auto look = [&](RecipientQueue& queue, const Reach& reach) {
     int looked = 0;
-    queue.VisitBest(open, [&](const RecipientQueue::Ranked& ranked) {
+    const auto visit = [&](const RecipientQueue::Ranked& ranked) {
       if (best.has_value() && !(ranked.candidate < best->ranked.candidate)) return false;
       const DomainState& domain = domains_[static_cast<size_t>(ranked.candidate.domain.value())];
       if (domain.refresh_at <= now_.wall) stale_.push_back(ranked.candidate.domain);
       const SiteIndex site = domain.site;
+      const int pool = CampaignOf(ranked.campaign).pool;
       if (site >= 0 &&
-          (SiteUsable(ip, site, nullptr) || SiteForbidden(ip.pool, site) ||
-           domain.mx == DomainState::Mx::kNoMail ||
-           Overdue(ranked.campaign, ranked.candidate.id, SiteDownSince(ip.pool, site)))) {
-        best = Pick{&queue, ranked, site};
+          (SiteUsable(ip, site, nullptr) || SiteForbidden(pool, site) ||
+           domain.mx == DomainState::Mx::kNoMail || SunHasSet(ranked.campaign, ranked.candidate) ||
+           Overdue(ranked.campaign, ranked.candidate.id, SiteDownSince(pool, site)))) {
+        best = Pick{&queue, ranked, site, {}};
         return false;
       }
       return ++looked < kLookAhead;
-    });
+    };
+    queue.VisitBest(open, visit, reach);
   };
-  const auto& queues = pools_[ip.pool].queues;
-  if (lane.provider < static_cast<int>(queues.size()) && queues[lane.provider] != nullptr) {
-    look(*queues[lane.provider]);
-  }
-  look(const_cast<LaneBook&>(lane).pinned);
+  for (const Source& source : sources) look(*source.queue, source.reach);
+  look(const_cast<LaneBook&>(lane).pinned, Reach{});
   return best;
 }
 
@@ -522,6 +590,12 @@ void Shard::Impl::TakeTokens(IpState& ip, LaneBook& lane, const Pick& pick) {
   providers_[lane.provider].bucket.Take(now_.steady);
   lane.throttle.OnAttempt();
   lane.meter.Count(now_.steady);
+  CountTaken(ip, lane, pick.ranked.campaign);
+  if (weighted_) {
+    auto& turns = pools_[ip.pool].turns;
+    if (turns.size() <= static_cast<size_t>(lane.provider)) turns.resize(lane.provider + 1);
+    turns[lane.provider].Took(pick.turn);
+  }
   const CampaignStatus& campaign = CampaignOf(pick.ranked.campaign);
   if (const auto domain = sending_domains_.find(campaign.sending_domain);
       domain != sending_domains_.end()) {
@@ -585,8 +659,9 @@ void Shard::Impl::Revoke(LaneBook& lane, bool all) {
   std::vector<Flight> back;
   std::deque<Flight> keep;
   for (Flight& flight : lane.ready) {
-    const CampaignState state = CampaignOf(flight.ranked.campaign).campaign.state;
-    if (all || state != CampaignState::kSending) {
+    const CampaignStatus& campaign = CampaignOf(flight.ranked.campaign);
+    if (all || campaign.campaign.state != CampaignState::kSending ||
+        !Serves(ips_[lane.ip], campaign.pool)) {
       back.push_back(std::move(flight));
     } else {
       keep.push_back(std::move(flight));

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
 #include "scheduler/core/shard_impl.h"
 
 namespace crescendo::core {
@@ -48,6 +49,8 @@ Snapshot Shard::Impl::Records() const {
     campaign.pool = status.campaign.pool;
     campaign.from_address = status.campaign.from_address;
     campaign.lifetime = status.campaign.lifetime;
+    campaign.weight = status.campaign.weight;
+    campaign.sunset_days = status.campaign.sunset_days;
     campaign.state = status.campaign.state;
     campaign.state_reason = status.campaign.state_reason;
   }
@@ -77,7 +80,7 @@ Snapshot Shard::Impl::Records() const {
         // Not in the pool's queue, so no sample will find them.
         if (count.waiting == 0) count.first_retry = count.last_retry = now_.wall;
         count.waiting += std::exchange(count.ready, 0);
-        AddCount(count, &groups[{ip.pool, lane->provider}][count.campaign]);
+        AddCount(count, &groups[{CampaignOf(count.campaign).pool, lane->provider}][count.campaign]);
       }
     }
   }
@@ -144,6 +147,15 @@ std::vector<Wait> Shard::Impl::WaitsOf(const CampaignStatus& campaign,
   return {std::move(wait)};
 }
 
+Wait Shard::Impl::WaitOf(const IpState& ip, EngagedDay engaged) const {
+  const int within = Warming(ip) ? ip.floor.within_days : 0;
+  if (within == 0 || EngagedWithin(engaged, within, TodayUtc())) return {};
+  return FloorWait(ip, engaged == 0 ? absl::StrCat("not known to have been engaged in the last ",
+                                                   within, " days")
+                                    : absl::StrCat("last engaged ", TodayUtc() - engaged,
+                                                   " days ago; the floor is ", within));
+}
+
 QueuePlace Shard::Impl::PlaceOf(CampaignKey campaign, absl::string_view name,
                                 DeliveryId delivery) const {
   QueuePlace place;
@@ -189,6 +201,11 @@ std::vector<Wait> Shard::WaitsOf(CampaignKey campaign, const ProviderId& id) con
   const auto provider = impl_->provider_by_id_.find(id.text());
   if (found == impl_->campaigns_.end() || provider == impl_->provider_by_id_.end()) return {};
   return impl_->WaitsOf(found->second, provider->second);
+}
+
+Wait Shard::WaitOf(const EgressIpId& id, EngagedDay engaged) const {
+  const IpState* ip = impl_->FindIp(id);
+  return ip == nullptr ? Wait() : impl_->WaitOf(*ip, engaged);
 }
 
 QueuePlace Shard::PlaceOf(CampaignKey campaign, absl::string_view domain,

@@ -16,6 +16,7 @@
 #include "absl/container/btree_set.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
+#include "scheduler/core/campaign_share.h"
 #include "scheduler/core/day_pacer.h"
 #include "scheduler/core/recipient_queue.h"
 #include "scheduler/core/rolling_day.h"
@@ -40,7 +41,8 @@ using HostIndex = int;
 // A provider of the catalog, or one made for an MX set that none of them matches.
 struct ProviderState {
   Provider provider;
-  TokenBucket bucket;  // All our IPs together.
+  TokenBucket bucket;               // All our IPs together.
+  bool ipv4 = false, ipv6 = false;  // Some host there has, or had, such an address.
 };
 
 // TLS that failed, and until when that is remembered.
@@ -148,6 +150,7 @@ struct IpState {
   absl::TimeZone zone = absl::UTCTimeZone();
   absl::Time day_end = absl::InfinitePast();
   absl::Time window_start, window_end;
+  EngagementFloor floor;  // Of its plan today; 0 days: there is none.
   DayPacer pacer;
   RollingDay rolling;                            // Slots used of late.
   bool evidence = false;                         // There is new evidence of today to judge.
@@ -162,9 +165,24 @@ struct IpState {
   mutable std::optional<int64_t> claimed;
 };
 
+// The best-ranked of a queue, which only the pool's warming IPs take today (see shard_pool.cc).
+struct Kept {
+  int64_t count = 0;
+  int engaged_within = 0;                     // The floor of those IPs; 0: none.
+  absl::Time until = absl::InfiniteFuture();  // About when that ends.
+  bool spills = false;                        // The rest may leave by the overflow pool.
+};
+
 struct PoolState {
   Pool pool;
+  int overflow = -1;                                    // Index of its overflow pool, or -1.
   std::vector<std::unique_ptr<RecipientQueue>> queues;  // By provider; null until needed.
+  std::vector<Kept> kept;                               // By provider; empty: nothing is.
+  std::vector<CampaignShare> turns;                     // By provider, of its IPs; short if unused.
+  // By provider: what others than its warming IPs took from its queues on `taken_on`; short if
+  // none.
+  std::vector<int64_t> taken;
+  EngagedDay taken_on = 0;
 };
 
 // How a campaign's content fares at one provider.

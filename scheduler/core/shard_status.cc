@@ -75,11 +75,8 @@ LaneStatus Shard::Impl::StatusOf(const IpState& ip, const LaneBook& lane,
   }
   status.queued = DemandOf(ip, lane);
   status.retrying = lane.pinned.waiting();
-  if (ip.pool >= 0) {
-    const auto& queues = pools_[ip.pool].queues;
-    if (lane.provider < static_cast<int>(queues.size()) && queues[lane.provider] != nullptr) {
-      status.retrying += queues[lane.provider]->waiting();
-    }
+  for (const Source& source : SourcesOf(ip, lane.provider)) {
+    status.retrying += source.queue->waiting();
   }
   for (const auto& [row_day, row] : lane.ledger) status.in_flight += static_cast<int>(row.claimed);
   status.connections = static_cast<int>(lane.connections.size());

@@ -3,7 +3,7 @@
 // The queue is counts and samples, not rows: each sampled recipient stands for `stride` of its
 // campaign at its provider, neighbours in rank. Not in it, for they end by themselves within hours:
 // back-offs of hosts, holds of campaigns and sending domains, and messages in flight (their slots
-// are in the ledger).
+// are in the ledger). Nor whose turn it is by weight: turns begin anew.
 #pragma once
 
 #include <cstddef>

@@ -64,6 +64,12 @@ Names NamesOf(Reason reason) {
       return {"IN_FLIGHT", "replies are awaited"};
     case Reason::kNotInPool:
       return {"NOT_IN_POOL", "the IP is in no pool"};
+    case Reason::kReservedForWarming:
+      return {"RESERVED_FOR_WARMING", "the best-ranked are left to the warming IPs of today"};
+    case Reason::kNotEngagedEnough:
+      return {"NOT_ENGAGED_ENOUGH", "who is left was not engaged lately enough for the plan"};
+    case Reason::kCampaignShare:
+      return {"CAMPAIGN_SHARE", "other campaigns have their turns, by their weights"};
     case Reason::kLoading:
       return {"LOADING", "the queue is being loaded after a start"};
     case Reason::kBetterRanked:

@@ -38,8 +38,12 @@ enum class Reason {
   kNotInPool,         // The IP is in no pool.
   kLoading,           // The queue is being read after a start.
   kPlanAborted,
-  kRollingDay,    // The cap is used up in the last 24 hours.
-  kBetterRanked,  // Of one recipient: others are more engaged (L5).
+  kRollingDay,          // The cap is used up in the last 24 hours.
+  kBetterRanked,        // Of one recipient: others are more engaged (L5).
+  kReservedForWarming,  // The best-ranked are for warming IPs, as long as these may take them
+                        // today.
+  kNotEngagedEnough,    // Who is left was not engaged as lately as the plan's floor asks.
+  kCampaignShare,       // Of a campaign or recipient: others have their turns, by weight.
 };
 absl::string_view ReasonCode(Reason reason);  // "IP_DAILY_CAP" …
 absl::string_view ReasonText(Reason reason);  // "the plan's cap of today is used up" …

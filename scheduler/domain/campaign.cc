@@ -189,6 +189,14 @@ absl::Status ValidateCampaign(const Campaign& campaign) {
     return Bad("lifetime", absl::StrCat("is ", absl::FormatDuration(campaign.lifetime),
                                         "; it must be 1 minute to 30 days"));
   }
+  if (campaign.weight < 0 || campaign.weight > 1000) {
+    return Bad("weight", absl::StrCat("is ", campaign.weight,
+                                      "; it must be 1 to 1000, or 0 to go by rank alone"));
+  }
+  if (campaign.sunset_days < 0 || campaign.sunset_days > 3650) {
+    return Bad("sunset_days", absl::StrCat("is ", campaign.sunset_days,
+                                           "; it must be 1 to 3650, or 0 for no sunset"));
+  }
   return absl::OkStatus();
 }
 

@@ -12,6 +12,7 @@
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "scheduler/domain/egress_ip.h"
+#include "scheduler/domain/engaged_day.h"
 #include "scheduler/domain/ids.h"
 #include "scheduler/domain/provider.h"
 #include "scheduler/domain/reply.h"
@@ -21,7 +22,7 @@ namespace crescendo {
 // A campaign's number in the store: small, for tables and queues of millions.
 using CampaignKey = base::NumberId<struct CampaignKeyTag>;
 // A recipient domain's number in the store.
-using DomainKey = base::NumberId<struct DomainKeyTag>;
+using DomainKey = base::NumberId<struct DomainKeyTag, int32_t>;
 
 enum class CampaignState {
   kDraft,  // Recipients may be imported; nothing leaves.
@@ -44,14 +45,20 @@ struct Campaign {
   // More header fields, name and value, which may hold {{variables}}.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string raw_message;  // A whole RFC 5322 message, instead of subject, bodies and headers.
-  std::string feedback_sender_id;             // Of the Feedback-ID. "": there is none.
-  std::string list_unsubscribe;               // "<https://…>, <mailto:…>". May be "".
+  std::string feedback_sender_id;  // Of the Feedback-ID. "": there is none.
+  std::string list_unsubscribe;    // "<https://…>, <mailto:…>". May be "".
   // From the first attempt until retries are given up; while no host can be reached, from when that
   // began.
   absl::Duration lifetime = absl::Hours(72);
   // What its mail needs at least; less than the provider's policy counts for nothing, nor does
   // kNever.
   TlsPolicy tls = TlsPolicy::kNever;
+  // Where campaigns compete for a cap: its share, relative to the others'. 0: it has none of its
+  // own and ranks with all others that have none. Range: [0, 1000].
+  int weight = 0;
+  // Who was last engaged longer ago than this is not mailed any more. 0: everybody is. Days.
+  // Range: [0, 3650].
+  int sunset_days = 0;
   CampaignState state = CampaignState::kDraft;
   std::string state_reason;
   absl::Time create_time;
@@ -110,6 +117,7 @@ struct QueuedDelivery {
   absl::Time not_before = absl::InfinitePast();          // No attempt before this.
   absl::Time first_attempt_time = absl::InfinitePast();  // InfinitePast: none yet.
   EgressIpId pinned_ip;  // Greylisted: retry from here only. "": any.
+  EngagedDay engaged_day = 0;
 };
 
 // A delivery that is not final and has a new score.
@@ -118,6 +126,7 @@ struct Rescored {
   CampaignKey campaign;
   DomainKey domain;
   double old_score = 0, score = 0;
+  EngagedDay engaged_day = 0;  // If that is later than what it had.
 };
 
 // A delivery in full, for people and platforms.
@@ -137,6 +146,7 @@ struct Delivery {
   ProviderId provider;                    // Of the last attempt. May be empty.
   std::optional<ReplyCategory> category;  // Of the last reply.
   std::string reply;                      // Of the last reply, at most 1,000 characters.
+  EngagedDay engaged_day = 0;
 };
 
 // Deliveries of one campaign by state; they add up to the acknowledged recipients.

@@ -25,6 +25,9 @@ struct EgressIp {
 struct Pool {
   PoolId id;
   std::vector<EgressIpId> egress_ips;  // An IP belongs to one pool at most.
+  // SPILL: what is over the caps of this pool leaves by that one, in that one's caps. "": HOLD, it
+  // waits. Pools do not overflow in a circle, and mail goes no further than to the next pool.
+  PoolId overflow;
   absl::Time create_time;
   int64_t revision = 0;
 };
@@ -49,7 +52,7 @@ struct LaneRecord {
   bool paused = false;                              // By an operator.
   std::string pause_reason;                         // Why, and who. "" if not paused.
   absl::Time stopped_until = absl::InfinitePast();  // By the throttle.
-  bool blocked = false;      // Stopped for reputation rather than for rate.
+  bool blocked = false;                             // Stopped for reputation rather than for rate.
   std::string stop_reason;                          // The reply that caused it.
   int stop_count = 0;        // Stops in a row without a full recovery: each doubles the wait.
   double rate_per_hour = 0;  // The throttle's cut rate. 0: not cut.

@@ -39,6 +39,12 @@ EngagementParts PartsOf(const EngagementSignals& signals, absl::Time as_of) {
       .subscription = kSubscribeWeight * Decay(signals.subscribe_time, as_of)};
 }
 
+absl::Time LastEngaged(const EngagementSignals& signals) {
+  return std::max({signals.last_click_time.value_or(absl::InfinitePast()),
+                   signals.last_open_time.value_or(absl::InfinitePast()),
+                   signals.subscribe_time.value_or(absl::InfinitePast())});
+}
+
 double EngagementScore(const EngagementSignals& signals, absl::Time as_of) {
   return PartsOf(signals, as_of).score();
 }

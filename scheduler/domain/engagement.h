@@ -31,6 +31,8 @@ struct EngagementParts {
 };
 EngagementParts PartsOf(const EngagementSignals& signals, absl::Time as_of);
 double EngagementScore(const EngagementSignals& signals, absl::Time as_of);
+// The latest of their times, a sign-up among them: it asks for mail. InfinitePast: none is known.
+absl::Time LastEngaged(const EngagementSignals& signals);
 
 enum class EngagementKind {
   kClick,

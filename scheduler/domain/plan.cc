@@ -212,7 +212,8 @@ absl::Status ValidateShape(const PlanShape& plan) {
     return Bad("start_date", absl::StrCat("is ", base::FormatDay(plan.start_date),
                                           "; it must be between 2000-01-01 and 2200-01-01"));
   }
-  return absl::OkStatus();
+  RETURN_IF_ERROR(ValidateFloors(plan.engagement_floors));
+  return ValidateShape(plan.shape, plan.window.start, plan.window.end);
 }
 
 absl::Status ValidateEgressIp(const EgressIp& ip) {
@@ -234,6 +235,9 @@ absl::Status ValidatePool(const Pool& pool) {
   for (const EgressIpId& ip : pool.egress_ips) {
     if (!seen.insert(ip.text()).second)
       return Bad("egress_ips", absl::StrCat("names ", ip.text(), " twice"));
+  }
+  if (pool.overflow == pool.id) {
+    return Bad("overflow_pool", "is the pool itself; name another pool, or none to hold");
   }
   return absl::OkStatus();
 }

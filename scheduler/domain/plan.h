@@ -16,7 +16,9 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "scheduler/domain/egress_ip.h"
+#include "scheduler/domain/engagement_floor.h"
 #include "scheduler/domain/ids.h"
+#include "scheduler/domain/sending_shape.h"
 
 namespace crescendo {
 
@@ -115,6 +117,8 @@ struct PlanShape {
   SendingWindow window;
   absl::CivilDay start_date;  // No mail before this plan day.
   AdvanceRule advance_rule = AdvanceRule::kDelivered;
+  std::vector<EngagementFloor> engagement_floors;
+  SendingShape shape;
   Guardrails guardrails;
   // Also in any 24 hours no more than the day's cap: 23:59 and 00:01 are not two days' worth.
   bool rolling_day = false;

@@ -1,6 +1,8 @@
 #include "scheduler/domain/plan_settings.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <optional>
 
 #include "absl/strings/ascii.h"
@@ -57,6 +59,33 @@ std::string Text(AdvanceRule rule) {
 }
 
 std::string Text(bool on) { return on ? "on" : "off"; }
+
+// "30@14", or "90" until the plan is done.
+std::string Text(const EngagementFloor& floor) {
+  return absl::StrCat(floor.within_days,
+                      floor.through_day == 0 ? "" : absl::StrCat("@", floor.through_day));
+}
+
+// "9-12:2 12-20:1"; hours of weight 0 are left out.
+std::string Hours(absl::Span<const int> weights) {
+  std::vector<std::string> spans;
+  for (size_t first = 0, last = 0; first < weights.size(); first = last) {
+    while (last < weights.size() && weights[last] == weights[first]) ++last;
+    if (weights[first] != 0) spans.push_back(absl::StrCat(first, "-", last, ":", weights[first]));
+  }
+  return absl::StrJoin(spans, " ");
+}
+
+constexpr absl::string_view kWeekdays[] = {"monday", "tuesday",  "wednesday", "thursday",
+                                           "friday", "saturday", "sunday"};
+
+std::string DaysOff(const SendingShape& shape) {
+  std::vector<absl::string_view> days;
+  for (size_t day = 0; day < std::size(kWeekdays); ++day) {
+    if (!shape.sends_on[day]) days.push_back(kWeekdays[day]);
+  }
+  return absl::StrJoin(days, " ");
+}
 
 // --- And back; false for what was never written.
 
@@ -142,6 +171,47 @@ bool Parse(absl::string_view text, Thresholds* t) {
          Parse(parts[2], &t->pause);
 }
 
+bool Parse(absl::string_view text, std::vector<EngagementFloor>* floors) {
+  floors->clear();
+  for (absl::string_view part : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
+    const std::vector<absl::string_view> halves = absl::StrSplit(part, '@');
+    EngagementFloor floor;
+    if (!absl::SimpleAtoi(halves[0], &floor.within_days)) return false;
+    if (halves.size() > 2) return false;
+    if (halves.size() == 2 && !absl::SimpleAtoi(halves[1], &floor.through_day)) return false;
+    floors->push_back(floor);
+  }
+  return true;
+}
+
+bool ParseHours(absl::string_view text, std::vector<int>* weights) {
+  weights->clear();
+  if (text.empty()) return true;
+  weights->assign(24, 0);
+  for (absl::string_view part : absl::StrSplit(text, ' ')) {
+    const std::vector<absl::string_view> numbers = absl::StrSplit(part, absl::ByAnyChar("-:"));
+    size_t first = 0, last = 0;
+    int weight = 0;
+    if (numbers.size() != 3 || !absl::SimpleAtoi(numbers[0], &first) ||
+        !absl::SimpleAtoi(numbers[1], &last) || !absl::SimpleAtoi(numbers[2], &weight) ||
+        last > weights->size()) {
+      return false;
+    }
+    for (; first < last; ++first) (*weights)[first] = weight;
+  }
+  return true;
+}
+
+bool ParseDaysOff(absl::string_view text, SendingShape* shape) {
+  shape->sends_on.fill(true);
+  for (absl::string_view part : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
+    const auto day = std::find(std::begin(kWeekdays), std::end(kWeekdays), part);
+    if (day == std::end(kWeekdays)) return false;
+    shape->sends_on[static_cast<size_t>(day - std::begin(kWeekdays))] = false;
+  }
+  return true;
+}
+
 bool Set(absl::string_view name, absl::string_view text, PlanShape* shape) {
   Guardrails& guardrails = shape->guardrails;
   if (name == "stages") return Parse(text, ' ', &shape->stages);
@@ -154,6 +224,9 @@ bool Set(absl::string_view name, absl::string_view text, PlanShape* shape) {
   if (name == "sending_window") return Parse(text, &shape->window);
   if (name == "start_date") return Parse(text, &shape->start_date);
   if (name == "advance_rule") return Parse(text, &shape->advance_rule);
+  if (name == "engagement_floors") return Parse(text, &shape->engagement_floors);
+  if (name == "hourly_weights") return ParseHours(text, &shape->shape.hourly_weights);
+  if (name == "days_off") return ParseDaysOff(text, &shape->shape);
   if (name == "guardrails.hard_bounces") return Parse(text, &guardrails.hard_bounces);
   if (name == "guardrails.complaints") return Parse(text, &guardrails.complaints);
   if (name == "guardrails.deferrals") return Parse(text, &guardrails.deferrals);
@@ -188,6 +261,12 @@ std::vector<Setting> SettingsOf(const PlanShape& shape) {
        absl::StrCat(TimeOfDay(shape.window.start), "-", TimeOfDay(shape.window.end))},
       {"start_date", base::FormatDay(shape.start_date)},
       {"advance_rule", Text(shape.advance_rule)},
+      {"engagement_floors", absl::StrJoin(shape.engagement_floors, " ",
+                                          [](std::string* out, const EngagementFloor& floor) {
+                                            absl::StrAppend(out, Text(floor));
+                                          })},
+      {"hourly_weights", Hours(shape.shape.hourly_weights)},
+      {"days_off", DaysOff(shape.shape)},
       {"guardrails.hard_bounces", Text(guardrails.hard_bounces)},
       {"guardrails.complaints", Text(guardrails.complaints)},
       {"guardrails.deferrals", Text(guardrails.deferrals)},

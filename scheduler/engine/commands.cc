@@ -1,10 +1,15 @@
 // What callers ask for: checked against what is in force, written, and answered once it is too.
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "scheduler/base/status_macros.h"
+#include "scheduler/domain/pool_overflow.h"
 #include "scheduler/engine/records.h"
 
 namespace crescendo::engine {
@@ -12,6 +17,39 @@ namespace {
 
 // One of each stream that imports, and more streams than that are not open.
 constexpr size_t kMostImportsThatWait = 1000;
+
+// What steers the flow of mail is told with its values.
+std::string WhatChanged(const Pool& before, const Pool& after) {
+  std::vector<std::string> changes;
+  const auto tell = [&](const Pool& these, const Pool& others, absl::string_view sign) {
+    for (const EgressIpId& ip : these.egress_ips) {
+      const auto& known = others.egress_ips;
+      if (std::find(known.begin(), known.end(), ip) == known.end()) {
+        changes.push_back(absl::StrCat(sign, ip.text()));
+      }
+    }
+  };
+  tell(after, before, "+");
+  tell(before, after, "-");
+  const auto text = [](const PoolId& id) { return id.empty() ? "none" : id.text(); };
+  if (before.overflow != after.overflow) {
+    changes.push_back(
+        absl::StrCat("overflow_pool: ", text(before.overflow), " -> ", text(after.overflow)));
+  }
+  std::string all = absl::StrJoin(changes, ", ");
+  if (all.size() > 600) all = absl::StrCat(all.substr(0, 600), " ...");
+  return all;
+}
+
+std::string WhatChanged(const Campaign& before, const Campaign& after) {
+  std::vector<std::string> changes;
+  const auto tell = [&](absl::string_view field, int from, int to) {
+    if (from != to) changes.push_back(absl::StrCat(field, ": ", from, " -> ", to));
+  };
+  tell("weight", before.weight, after.weight);
+  tell("sunset_days", before.sunset_days, after.sunset_days);
+  return absl::StrJoin(changes, ", ");
+}
 
 }  // namespace
 
@@ -34,9 +72,10 @@ std::string StateReason(const Request& request) {
                                 : absl::StrCat(request.reason, " (", request.actor, ")");
 }
 
-std::string AuditText(const Request& request, bool create, absl::string_view kind) {
-  return absl::StrCat(kind, create ? " created" : " updated", request.reason.empty() ? "" : ": ",
-                      request.reason);
+std::string AuditText(const Request& request, bool create, absl::string_view kind,
+                      absl::string_view what) {
+  return absl::StrCat(kind, create ? " created" : " updated", what.empty() ? "" : " (", what,
+                      what.empty() ? "" : ")", request.reason.empty() ? "" : ": ", request.reason);
 }
 
 Event Engine::Impl::AuditEvent(EventType type, const Request& request, std::string text) const {
@@ -79,7 +118,11 @@ absl::Status Engine::Impl::CheckReferences(const Pool& pool) const {
                                                         "; take it out there first"));
     }
   }
-  return absl::OkStatus();
+  return CheckOverflow(pool, [this](const PoolId& id) -> absl::StatusOr<std::optional<PoolId>> {
+    const Pool* known = shard_.FindPool(id);
+    if (known == nullptr) return std::nullopt;
+    return known->overflow;
+  });
 }
 
 absl::Status Engine::Impl::CheckReferences(const Campaign& campaign) const {
@@ -133,8 +176,9 @@ void Engine::Put(Pool pool, Request request, Done<Pool> done) {
     Stamp(pool, before, impl->now());
     if (request.validate_only) return done(std::move(pool));
     const bool create = pool.revision == 0;
-    Event event = impl->AuditEvent(create ? EventType::kCreated : EventType::kUpdated, request,
-                                   AuditText(request, create, "pool"));
+    Event event = impl->AuditEvent(
+        create ? EventType::kCreated : EventType::kUpdated, request,
+        AuditText(request, create, "pool", create ? "" : WhatChanged(*before, pool)));
     Describe(event, pool);
     impl->CommitPut(
         ports::Put<Pool>{std::move(pool), request.key, {std::move(event)}, std::move(refusal)},
@@ -159,8 +203,9 @@ void Engine::Put(Campaign campaign, Request request, Done<Campaign> done) {
     campaign.state = create ? CampaignState::kDraft : before->state;
     campaign.state_reason = create ? "" : before->state_reason;
     if (request.validate_only) return done(std::move(campaign));
-    Event event = impl->AuditEvent(create ? EventType::kCreated : EventType::kUpdated, request,
-                                   AuditText(request, create, "campaign"));
+    Event event = impl->AuditEvent(
+        create ? EventType::kCreated : EventType::kUpdated, request,
+        AuditText(request, create, "campaign", create ? "" : WhatChanged(*before, campaign)));
     Describe(event, campaign);
     impl->CommitPut(
         ports::Put<Campaign>{

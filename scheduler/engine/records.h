@@ -18,7 +18,8 @@ absl::Status NotFound(absl::string_view kind, absl::string_view id);
 absl::Status Stale(absl::string_view kind, absl::string_view id);
 // "why (cli:alice)".
 std::string StateReason(const Request& request);
-std::string AuditText(const Request& request, bool create, absl::string_view kind);
+std::string AuditText(const Request& request, bool create, absl::string_view kind,
+                      absl::string_view what = "");
 
 inline void Describe(Event& event, const EgressIp& ip) { event.egress_ip = ip.id; }
 inline void Describe(Event& event, const Pool& pool) { event.pool = pool.id; }

@@ -1,9 +1,13 @@
 #include "scheduler/forecast/explain.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "scheduler/base/civil_day.h"
 #include "scheduler/base/status_macros.h"
 
 namespace crescendo::forecast {
@@ -87,12 +91,15 @@ class Situator {
     }
     for (const core::LaneStatus& lane : LanesOf(campaign->pool)) {
       const bool can = place.pinned_ip.empty() || place.pinned_ip == lane.lane.egress_ip;
-      if (lane.lane.provider == place.provider && can) Add(lane.lane, lane.wait);
+      if (lane.lane.provider != place.provider || !can) continue;
+      core::Wait floor = shard_.WaitOf(lane.lane.egress_ip, delivery.engaged_day);
+      Add(lane.lane, floor.reason != Reason::kNone ? std::move(floor) : lane.wait);
     }
-    situation_.subject.watched = Watched{campaign->key,
-                                         place.provider,
-                                         {delivery.score, delivery.id, place.domain},
-                                         delivery.next_attempt_time};
+    situation_.subject.watched =
+        Watched{campaign->key,
+                place.provider,
+                {delivery.score, delivery.id, place.domain, delivery.engaged_day},
+                delivery.next_attempt_time};
     return std::move(situation_);
   }
 
@@ -123,6 +130,15 @@ class Situator {
     if (pool == nullptr) return lanes;
     for (const EgressIpId& ip : pool->egress_ips) {
       for (core::LaneStatus& lane : shard_.LanesOf(ip)) lanes.push_back(std::move(lane));
+    }
+    const Pool* overflow = shard_.FindPool(pool->overflow);
+    if (overflow == nullptr) return lanes;
+    for (const EgressIpId& ip : overflow->egress_ips) {
+      for (core::LaneStatus& lane : shard_.LanesOf(ip)) {
+        // Nothing spills there now.
+        if (lane.wait.reason == Reason::kNoRecipients) continue;
+        lanes.push_back(std::move(lane));
+      }
     }
     return lanes;
   }
@@ -159,26 +175,127 @@ class Situator {
   Situation situation_;
 };
 
-// Of the pool's recipients at the provider that may go: those better ranked.
-int64_t CountAhead(const core::Snapshot& snapshot, const Watched& watched) {
-  const auto campaign_of = [&](CampaignKey key) -> const Campaign* {
-    for (const Campaign& campaign : snapshot.campaigns) {
-      if (campaign.key == key) return &campaign;
-    }
-    return nullptr;
-  };
-  const Campaign* own = campaign_of(watched.campaign);
-  int64_t ahead = 0;
+const Campaign* FindCampaign(const core::Snapshot& snapshot, CampaignKey key) {
+  for (const Campaign& campaign : snapshot.campaigns) {
+    if (campaign.key == key) return &campaign;
+  }
+  return nullptr;
+}
+
+// What takes turns by weight: a campaign that has one, or all those that have none.
+struct Turns {
+  double weight = 0;
+  int64_t ready = 0;   // Recipients that may go.
+  int64_t better = 0;  // Those that rank before the watched one.
+};
+using TurnsByKey = std::map<CampaignKey, Turns>;
+
+CampaignKey TurnKey(const Campaign& campaign) {
+  return campaign.weight > 0 ? campaign.key : CampaignKey();
+}
+
+// How lately the pool's IPs ask recipients to have been engaged, those that ask least. Days; 0: not
+// at all.
+int LoosestFloor(const core::Snapshot& snapshot, const PoolId& id) {
+  int loosest = 0;
+  const auto pool = std::find_if(snapshot.pools.begin(), snapshot.pools.end(),
+                                 [&](const Pool& one) { return one.id == id; });
+  if (pool == snapshot.pools.end()) return 0;
+  for (const EgressIpId& ip : pool->egress_ips) {
+    const auto plan = std::find_if(snapshot.plans.begin(), snapshot.plans.end(),
+                                   [&](const Plan& one) { return one.egress_ip == ip; });
+    if (plan == snapshot.plans.end() || plan->state == PlanState::kGraduated) return 0;
+    const absl::StatusOr<absl::TimeZone> zone = base::LoadZone(plan->time_zone);
+    if (!zone.ok()) return 0;
+    const EngagementFloor* floor =
+        FloorOn(plan->engagement_floors, plan->start_date, base::DayOf(snapshot.now.wall, *zone));
+    if (floor == nullptr) return 0;
+    loosest = std::max(loosest, floor->within_days);
+  }
+  return loosest;
+}
+
+// Who competes with a campaign for its pool's caps at the provider ("": at all where it has mail).
+TurnsByKey TurnsOf(const core::Snapshot& snapshot, const Campaign& own, const ProviderId& provider,
+                   const core::Candidate* watched) {
+  std::set<ProviderId> places;
   for (const core::QueueGroup& group : snapshot.queue) {
-    const Campaign* campaign = campaign_of(group.campaign);
-    if (group.provider != watched.provider || own == nullptr || campaign == nullptr ||
-        group.pool != own->pool || campaign->state != CampaignState::kSending) {
+    if (group.campaign == own.key && group.ready > 0) places.insert(group.provider);
+  }
+  const EngagedDay today = EngagedDayOf(snapshot.now.wall);
+  const int within = LoosestFloor(snapshot, own.pool);
+  TurnsByKey turns;
+  std::set<CampaignKey> counted;
+  for (const core::QueueGroup& group : snapshot.queue) {
+    const Campaign* campaign = FindCampaign(snapshot, group.campaign);
+    const bool there =
+        provider.empty() ? places.contains(group.provider) : group.provider == provider;
+    if (!there || campaign == nullptr || group.pool != own.pool || group.ready == 0 ||
+        campaign->state != CampaignState::kSending) {
       continue;
     }
-    const auto end = std::lower_bound(group.sample.begin(), group.sample.end(), watched.candidate);
-    ahead += std::min<int64_t>((end - group.sample.begin()) * snapshot.stride, group.ready);
+    Turns& one = turns[TurnKey(*campaign)];
+    if (counted.insert(campaign->key).second) one.weight += std::max(campaign->weight, 1);
+    one.ready += group.ready;
+    if (watched == nullptr) continue;
+    const auto end = std::lower_bound(group.sample.begin(), group.sample.end(), *watched);
+    const auto better = std::count_if(group.sample.begin(), end, [&](const auto& candidate) {
+      return within == 0 || EngagedWithin(candidate.engaged_day, within, today);
+    });
+    one.better += std::min<int64_t>(better * snapshot.stride, group.ready);
   }
-  return ahead;
+  return turns;
+}
+
+void ExplainTurns(const core::Snapshot& snapshot, CampaignKey key, Explanation* explanation) {
+  const Campaign* own = FindCampaign(snapshot, key);
+  if (own == nullptr) return;
+  const TurnsByKey turns = TurnsOf(snapshot, *own, ProviderId(), nullptr);
+  const auto mine = turns.find(TurnKey(*own));
+  if (turns.size() < 2 || mine == turns.end()) return;
+  double all = 0;
+  for (const auto& [other, one] : turns) all += one.weight;
+  core::Wait wait{Reason::kCampaignShare, explanation->at.expected.value_or(absl::InfiniteFuture()),
+                  absl::StrFormat("%.0f %% of the turns are %s, as long as others have mail there",
+                                  100 * mine->second.weight / all,
+                                  own->weight > 0 ? "its own" : "of campaigns without a weight")};
+  explanation->causes.push_back(
+      {{}, std::move(wait), RemedyOf(Reason::kCampaignShare, {}, {}, own->id)});
+}
+
+// Who leaves before the watched one: in its own campaign by rank, of the others by turns.
+void ExplainRank(const core::Snapshot& snapshot, const Watched& watched, Explanation* explanation) {
+  const Campaign* own = FindCampaign(snapshot, watched.campaign);
+  if (own == nullptr) return;
+  const TurnsByKey turns = TurnsOf(snapshot, *own, watched.provider, &watched.candidate);
+  const auto mine = turns.find(TurnKey(*own));
+  const Turns own_turns =
+      mine == turns.end() ? Turns{1.0 * std::max(own->weight, 1)} : mine->second;
+  double by_turns = 0;
+  for (const auto& [key, one] : turns) {
+    if (key == TurnKey(*own)) continue;
+    const double until_then =
+        static_cast<double>(own_turns.better + 1) * one.weight / own_turns.weight;
+    by_turns += std::min(static_cast<double>(one.ready), until_then);
+  }
+  const auto others = static_cast<int64_t>(by_turns);
+  explanation->ahead = own_turns.better + others;
+  if (watched.not_before > snapshot.now.wall) return;
+  const absl::Time until = explanation->at.expected.value_or(absl::InfiniteFuture());
+  const char* about = snapshot.stride > 1 ? "about " : "";
+  if (own_turns.better > 0) {
+    explanation->causes.push_back(
+        {{},
+         {Reason::kBetterRanked, until,
+          absl::StrCat(about, own_turns.better, " better-ranked recipients go first")},
+         RemedyOf(Reason::kBetterRanked, {}, {}, own->id)});
+  }
+  if (others > 0) {
+    explanation->causes.push_back({{},
+                                   {Reason::kCampaignShare, until,
+                                    absl::StrCat("about ", others, " of other campaigns go first")},
+                                   RemedyOf(Reason::kCampaignShare, {}, {}, own->id)});
+  }
 }
 
 }  // namespace
@@ -205,15 +322,11 @@ absl::StatusOr<Explanation> Explain(Situation situation, const core::Snapshot& s
   ASSIGN_OR_RETURN(const Forecast forecast, MakeForecast(snapshot, options, subject,
                                                          snapshot.now.wall + horizon, cancelled));
   explanation.at = forecast.at;
-  if (!subject.watched.has_value()) return explanation;
-  explanation.ahead = CountAhead(snapshot, *subject.watched);
-  if (*explanation.ahead == 0 || subject.watched->not_before > snapshot.now.wall) {
-    return explanation;
+  if (subject.watched.has_value()) {
+    ExplainRank(snapshot, *subject.watched, &explanation);
+  } else if (subject.campaign != CampaignKey()) {
+    ExplainTurns(snapshot, subject.campaign, &explanation);
   }
-  core::Wait rank{Reason::kBetterRanked, explanation.at.expected.value_or(absl::InfiniteFuture()),
-                  absl::StrCat(snapshot.stride > 1 ? "about " : "", *explanation.ahead,
-                               " better-ranked recipients go first")};
-  explanation.causes.push_back({{}, std::move(rank), RemedyOf(Reason::kBetterRanked, {}, {}, {})});
   return explanation;
 }
 

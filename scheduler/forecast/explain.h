@@ -50,7 +50,7 @@ struct Explanation {
   // When its next message leaves; of a delivery: when it does; of a campaign: when its last
   // recipient has an outcome.
   Estimate at;
-  std::optional<int64_t> ahead;  // Of a delivery: recipients that leave before it.
+  std::optional<int64_t> ahead;  // Of a delivery: recipients that leave before it, about.
 };
 
 absl::StatusOr<Explanation> Explain(Situation situation, const core::Snapshot& snapshot,

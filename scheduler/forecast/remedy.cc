@@ -57,7 +57,8 @@ std::string RemedyOf(core::Reason reason, const Lane& where, const PlanId& plan_
     case core::Reason::kBeforeStartDate:
       return absl::StrCat("set an earlier date: crescendo plan update ", plan, " --start-date …");
     case core::Reason::kOutsideWindow:
-      return absl::StrCat("widen the window: crescendo plan update ", plan, " --window …");
+      return absl::StrCat("widen the window: crescendo plan update ", plan,
+                          " --window … (or --hours, --day-off)");
     case core::Reason::kConnectionLimit:
       return "raise limits.max_connections, or the provider's limit in providers.dir";
     case core::Reason::kHostBackoff:
@@ -79,6 +80,15 @@ std::string RemedyOf(core::Reason reason, const Lane& where, const PlanId& plan_
       return "start the daemon again";
     case core::Reason::kNotInPool:
       return absl::StrCat("crescendo pool update POOL --ip ", where.egress_ip.text());
+    case core::Reason::kReservedForWarming:
+      return "nothing: they are kept for the pool's IPs with a plan; an IP of another pool keeps "
+             "none";
+    case core::Reason::kNotEngagedEnough:
+      return absl::StrCat("widen the floor: crescendo plan update ", plan,
+                          " --floor …, or add an IP without a plan to the pool");
+    case core::Reason::kCampaignShare:
+      return absl::StrCat("give it a higher weight: crescendo campaign update ", campaign,
+                          " --weight …");
     case core::Reason::kBetterRanked:
       return "give it a higher score: crescendo campaign import --update-scores";
   }

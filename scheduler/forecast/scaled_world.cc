@@ -115,6 +115,7 @@ struct Draft {
   Unit unit;
   double score = 0;
   int64_t tie = 0;  // Of equal scores the lower goes first.
+  EngagedDay engaged_day = 0;
   absl::Time not_before = absl::InfinitePast();
   bool watched = false;
 };
@@ -126,14 +127,21 @@ void AddGroup(const core::Snapshot& snapshot, const core::QueueGroup& group, int
   const auto last = static_cast<int64_t>(group.sample.size()) - 1;
   for (int64_t i = 0; i < count && last >= 0; ++i) {
     const core::Candidate& candidate = group.sample[std::min(i, last)];
-    drafts->push_back({{group.campaign, provider, weight}, candidate.score, candidate.id.value()});
+    drafts->push_back({{group.campaign, provider, weight},
+                       candidate.score,
+                       candidate.id.value(),
+                       candidate.engaged_day});
   }
   const auto waiting = InUnits(group.waiting, weight, carry);
   for (int64_t i = 0; i < waiting; ++i) {
     const double share = (static_cast<double>(i) + 0.5) / static_cast<double>(waiting);
+    core::Candidate middle;
+    middle.score = 0.5;
+    if (last >= 0) middle = group.sample[last / 2];
     drafts->push_back({{group.campaign, provider, weight},
-                       last < 0 ? 0.5 : group.sample[last / 2].score,
+                       middle.score,
                        i,
+                       middle.engaged_day,
                        group.first_retry + share * (group.last_retry - group.first_retry)});
   }
 }
@@ -156,12 +164,16 @@ std::vector<Draft> Drafts(const core::Snapshot& snapshot, const std::optional<Wa
     if (left < 1) continue;
     const core::QueueGroup& group = *rest.second;
     const core::Candidate end = group.sample.empty() ? core::Candidate{} : group.sample.back();
-    drafts.push_back({{key, providers.at(group.provider), left}, end.score, end.id.value() + 1});
+    drafts.push_back({{key, providers.at(group.provider), left},
+                      end.score,
+                      end.id.value() + 1,
+                      end.engaged_day});
   }
   if (watched.has_value()) {
     drafts.push_back({{watched->campaign, providers.at(watched->provider), 1},
                       watched->candidate.score,
                       watched->candidate.id.value(),
+                      watched->candidate.engaged_day,
                       watched->not_before,
                       true});
   }
@@ -218,6 +230,7 @@ ScaledWorld Scale(const core::Snapshot& snapshot, const core::Options& options,
     queued.campaign = draft.unit.campaign;
     queued.domain = DomainKey(draft.unit.provider + 1);
     queued.score = draft.score;
+    queued.engaged_day = draft.engaged_day;
     if (draft.not_before == absl::InfinitePast()) continue;
     queued.not_before = draft.not_before;
     queued.attempts = 1;

@@ -151,6 +151,8 @@ class Run {
       letters_.push_back(core::ClaimAnswer{save.claim, std::move(claimed)});
     } else if (const auto* settle = std::get_if<ports::Settle>(&save.write)) {
       Settled(*settle);
+    } else if (const auto* end = std::get_if<ports::EndDelivery>(&save.write)) {
+      Ended(end->delivery);
     } else if (const auto* day = std::get_if<ports::PutPlanDay>(&save.write)) {
       DayChanged(day->day);
     } else if (const auto* plan = std::get_if<ports::Put<Plan>>(&save.write)) {
@@ -276,9 +278,15 @@ class Run {
       default:
         volume.refused += unit.weight;
     }
-    if (!final) return;
+    if (final) Ended(settle.delivery);
+  }
+
+  // Also without an attempt.
+  void Ended(DeliveryId delivery) {
+    const Unit& unit = UnitOf(delivery);
+    if (!Counts(unit)) return;
     result_.left -= unit.weight;
-    pending_[{PoolOf(unit.campaign), settle.lane.provider}] -= unit.weight;
+    pending_[{PoolOf(unit.campaign), snapshot_.providers[unit.provider].id}] -= unit.weight;
     if (subject_.campaign != CampaignKey() && result_.left <= 0) result_.at = now_.wall;
   }
 

@@ -6,10 +6,12 @@
 //
 // Errors   of one write (WriteResult.status):
 //            NOT_FOUND           what it names does not exist (also the delivery of an event, the
-//                                IPs of a pool, the IP of a plan, the pool of a campaign)
+//                                IPs and the overflow of a pool, the IP of a plan, the pool of a
+//                                campaign)
 //            ALREADY_EXISTS      create of an id that is taken
 //            ABORTED             the record's revision is not the expected one: read again
-//            FAILED_PRECONDITION the state forbids it (settle of what is not claimed …)
+//            FAILED_PRECONDITION the state forbids it (settle of what is not claimed, pools that
+//                                overflow in a circle …)
 //            INVALID_ARGUMENT    a request_id or chunk number used again with another body; a row
 //                                or a state that can never be stored
 //          of Commit itself, nothing of the group applied:
@@ -97,6 +99,8 @@ struct AppendRecipients {
     // Set: the score follows from these and from what is reported of the address, before and after,
     // as of the campaign's create_time.
     std::optional<EngagementSignals> signals = std::nullopt;
+    // Of a row with signals the latest that was reported counts too.
+    EngagedDay engaged_day = 0;
   };
   CampaignId campaign;
   ImportId import;
@@ -104,7 +108,7 @@ struct AppendRecipients {
   uint64_t fingerprint = 0;  // Of the chunk's body, and of what it means (update_scores).
   std::vector<Row> rows;     // At most 10,000.
   // A row whose address is in the campaign already, queued, deferred or claimed, gives it its
-  // score, or the signals it follows from, and nothing else.
+  // score, or the signals it follows from, and its engaged_day if that is later, and nothing else.
   bool update_scores = false;
   absl::Time now;
 };

@@ -85,12 +85,12 @@ grpc::ServerUnaryReactor* CampaignHandlers::UpdateCampaign(grpc::CallbackServerC
     edit->name = request->campaign().name();
     ASSIGN_OR_RETURN(const CampaignId id, ParseCampaign("campaign.name", edit->name));
     ASSIGN_OR_RETURN(edit->revision, ParseEtag("campaign.etag", request->campaign().etag()));
-    ASSIGN_OR_RETURN(
-        const UpdateMask mask,
-        UpdateMask::Create(request->update_mask(), *v1::Campaign::descriptor(),
-                           {"pool", "from_name", "from_address", "return_path", "subject",
-                            "text_body", "html_body", "headers", "raw_message", "list_unsubscribe",
-                            "feedback_sender_id", "lifetime", "tls_policy"}));
+    ASSIGN_OR_RETURN(const UpdateMask mask,
+                     UpdateMask::Create(request->update_mask(), *v1::Campaign::descriptor(),
+                                        {"pool", "from_name", "from_address", "return_path",
+                                         "subject", "text_body", "html_body", "headers",
+                                         "raw_message", "list_unsubscribe", "feedback_sender_id",
+                                         "lifetime", "tls_policy", "weight", "sunset_days"}));
     ASSIGN_OR_RETURN(const engine::Request who,
                      RequestOf(*context, request->reason(), request->validate_only()));
     edit->get = [this, id](engine::Done<Campaign> done) {

@@ -42,6 +42,7 @@ v1::Pool ToProto(const Pool& pool) {
   v1::Pool proto;
   proto.set_name(NameOf(pool.id));
   for (const EgressIpId& ip : pool.egress_ips) proto.add_egress_ips(NameOf(ip));
+  if (!pool.overflow.empty()) proto.set_overflow_pool(NameOf(pool.overflow));
   SetTime(pool.create_time, &proto, &v1::Pool::mutable_create_time);
   proto.set_etag(EtagOf(pool.revision));
   return proto;
@@ -55,6 +56,11 @@ absl::StatusOr<std::vector<EgressIpId>> PoolMembersFrom(const v1::Pool& proto) {
     members.push_back(std::move(id));
   }
   return members;
+}
+
+absl::StatusOr<PoolId> OverflowFrom(const v1::Pool& proto) {
+  if (proto.overflow_pool().empty()) return PoolId();
+  return ParsePool("pool.overflow_pool", proto.overflow_pool());
 }
 
 v1::Provider ToProto(const Provider& provider) {

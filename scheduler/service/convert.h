@@ -102,6 +102,7 @@ v1::Suppression ToProto(const Suppression& suppression);
 
 EgressIp EgressIpFrom(const std::string& id, const v1::EgressIp& proto);
 absl::StatusOr<std::vector<EgressIpId>> PoolMembersFrom(const v1::Pool& proto);
+absl::StatusOr<PoolId> OverflowFrom(const v1::Pool& proto);  // Empty: none.
 absl::StatusOr<Suppression> SuppressionFrom(const v1::Suppression& proto);
 
 // --- Plans and lanes (convert_plan.cc, convert_plan_from.cc, convert_lane.cc)

@@ -79,6 +79,8 @@ v1::Campaign ToProto(const Campaign& campaign) {
   proto.set_feedback_sender_id(campaign.feedback_sender_id);
   if (campaign.tls != TlsPolicy::kNever) proto.set_tls_policy(ToProto(campaign.tls));
   *proto.mutable_lifetime() = ToProto(campaign.lifetime);
+  proto.set_weight(campaign.weight);
+  proto.set_sunset_days(campaign.sunset_days);
   proto.set_state(EnumNamed<v1::Campaign::State>(CampaignStateName(campaign.state)));
   proto.set_state_reason(campaign.state_reason);
   proto.mutable_counts();
@@ -118,6 +120,8 @@ absl::StatusOr<Campaign> CampaignFrom(const std::string& id, const v1::Campaign&
   campaign.feedback_sender_id = proto.feedback_sender_id();
   ASSIGN_OR_RETURN(campaign.tls, TlsFrom(proto));
   ASSIGN_OR_RETURN(campaign.lifetime, LifetimeFrom(proto));
+  campaign.weight = proto.weight();
+  campaign.sunset_days = proto.sunset_days();
   return campaign;
 }
 
@@ -133,10 +137,15 @@ absl::StatusOr<Campaign> Merged(Campaign campaign, const v1::Campaign& proto,
   if (mask.Has("tls_policy")) {
     ASSIGN_OR_RETURN(campaign.tls, TlsFrom(proto));
   }
+  if (mask.Has("weight")) campaign.weight = proto.weight();
+  if (mask.Has("sunset_days")) campaign.sunset_days = proto.sunset_days();
   if (campaign.state != CampaignState::kDraft) {
     if (mask.everything()) return campaign;
     for (const std::string& field : mask.fields()) {
-      if (field == "lifetime" || field == "tls_policy") continue;
+      if (field == "lifetime" || field == "tls_policy" || field == "weight" ||
+          field == "sunset_days") {
+        continue;
+      }
       return absl::FailedPreconditionError(
           absl::StrCat(field, " may change while the campaign is a DRAFT only; ",
                        NameOf(campaign.id), " is ", CampaignStateName(campaign.state)));
@@ -163,6 +172,7 @@ absl::StatusOr<ports::AppendRecipients::Row> RecipientFrom(const v1::RecipientIn
                                                            absl::Time now) {
   ports::AppendRecipients::Row row;
   ASSIGN_OR_RETURN(row.address, NormaliseAddress(proto.address()));
+  ASSIGN_OR_RETURN(const EngagementSignals signals, SignalsFrom(proto.signals(), now));
   if (proto.has_score()) {
     row.score = proto.score();
     // Written so that NaN fails too.
@@ -170,8 +180,9 @@ absl::StatusOr<ports::AppendRecipients::Row> RecipientFrom(const v1::RecipientIn
       return Fault("score", absl::StrCat("is ", row.score, "; it must be 0 to 1"));
     }
   } else {
-    ASSIGN_OR_RETURN(row.signals, SignalsFrom(proto.signals(), now));
+    row.signals = signals;
   }
+  row.engaged_day = EngagedDayOf(LastEngaged(signals));
   if (proto.variables_size() > kMostVariables) {
     return Fault("variables", absl::StrCat("has ", proto.variables_size(), " entries; at most ",
                                            kMostVariables));

@@ -1,3 +1,4 @@
+#include "scheduler/base/civil_day.h"
 #include "scheduler/base/status_macros.h"
 #include "scheduler/service/convert.h"
 #include "scheduler/service/names.h"
@@ -28,6 +29,10 @@ v1::Delivery ToProto(const Delivery& delivery) {
     v1::Reply* reply = proto.mutable_last_reply();
     if (delivery.category.has_value()) reply->set_category(ToProto(*delivery.category));
     reply->set_text(delivery.reply);
+  }
+  if (delivery.engaged_day != 0) {
+    proto.set_last_engaged_date(
+        base::FormatDay(absl::CivilDay(1970, 1, 1) + static_cast<int>(delivery.engaged_day)));
   }
   return proto;
 }

@@ -69,6 +69,16 @@ void Fill(const PlanShape& shape, v1::Plan* proto) {
   proto->mutable_sending_window()->set_end_minute(Minute(shape.window.end));
   proto->set_start_date(base::FormatDay(shape.start_date));
   proto->set_advance_rule(ToProto(shape.advance_rule));
+  for (const EngagementFloor& floor : shape.engagement_floors) {
+    v1::Plan::EngagementFloor* added = proto->add_engagement_floors();
+    added->set_through_day(floor.through_day);
+    added->set_within_days(floor.within_days);
+  }
+  for (const int weight : shape.shape.hourly_weights) proto->add_hourly_weights(weight);
+  for (size_t day = 0; day < shape.shape.sends_on.size(); ++day) {
+    if (shape.shape.sends_on[day]) continue;
+    proto->add_days_off(static_cast<v1::Plan::Weekday>(v1::Plan::MONDAY + static_cast<int>(day)));
+  }
   Fill(shape.guardrails, proto->mutable_guardrails());
   proto->set_rolling_day(shape.rolling_day);
   proto->set_bounded_growth(shape.bounded_growth);

@@ -1,5 +1,7 @@
 // Plans, as callers write them.
+#include <array>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_join.h"
 #include "scheduler/base/civil_day.h"
@@ -121,6 +123,31 @@ absl::StatusOr<AdvanceRule> AdvanceRuleFrom(const v1::Plan& proto) {
   }
 }
 
+absl::StatusOr<std::array<bool, 7>> SendsOnFrom(const v1::Plan& proto) {
+  std::array<bool, 7> sends_on = SendingShape().sends_on;
+  for (int i = 0; i < proto.days_off_size(); ++i) {
+    const int day = proto.days_off(i);
+    if (day < v1::Plan::MONDAY || day > v1::Plan::SUNDAY) {
+      return Fault(absl::StrCat("plan.days_off[", i, "]"),
+                   absl::StrCat("is ", day, "; it must be MONDAY to SUNDAY"));
+    }
+    sends_on[static_cast<size_t>(day - v1::Plan::MONDAY)] = false;
+  }
+  return sends_on;
+}
+
+std::vector<int> HoursFrom(const v1::Plan& proto) {
+  return {proto.hourly_weights().begin(), proto.hourly_weights().end()};
+}
+
+std::vector<EngagementFloor> FloorsFrom(const v1::Plan& proto) {
+  std::vector<EngagementFloor> floors;
+  for (const v1::Plan::EngagementFloor& floor : proto.engagement_floors()) {
+    floors.push_back({floor.through_day(), floor.within_days()});
+  }
+  return floors;
+}
+
 // The civil day in `field`; unset: `otherwise`.
 absl::StatusOr<absl::CivilDay> DayFrom(absl::string_view field, const std::string& text,
                                        absl::CivilDay otherwise) {
@@ -144,7 +171,7 @@ absl::StatusOr<int64_t> TargetFrom(int64_t target) {
 namespace {
 
 absl::StatusOr<std::vector<Stage>> NewStages(const v1::CreatePlanRequest& request,
-                                             absl::CivilDay start) {
+                                             absl::CivilDay start, const SendingShape& shape) {
   ASSIGN_OR_RETURN(const int64_t target, TargetFrom(request.target()));
   if (target == 0) {
     if (!request.ramp().empty() || !request.by_date().empty()) {
@@ -165,7 +192,10 @@ absl::StatusOr<std::vector<Stage>> NewStages(const v1::CreatePlanRequest& reques
       return Fault("by_date", absl::StrCat("is ", request.by_date(), ", before the plan's start, ",
                                            base::FormatDay(start)));
     }
-    return FitRamp(target, start, by);
+    // Days off are no plan days.
+    absl::CivilDay plan_days = SendingDayFrom(shape, start);
+    for (absl::CivilDay day = plan_days + 1; day <= by; ++day) plan_days += shape.SendsOn(day);
+    return FitRamp(target, SendingDayFrom(shape, start), plan_days);
   }
   const std::string ramp = request.ramp().empty() ? "classic" : request.ramp();
   const RampPreset* preset = ramps::FindRamp(ramp);
@@ -192,10 +222,13 @@ absl::StatusOr<Plan> PlanFrom(const v1::CreatePlanRequest& request, absl::Time n
   ASSIGN_OR_RETURN(plan.window, WindowFrom(proto));
   ASSIGN_OR_RETURN(plan.start_date, StartDateFrom(proto, plan.time_zone, now));
   ASSIGN_OR_RETURN(plan.advance_rule, AdvanceRuleFrom(proto));
+  plan.engagement_floors = FloorsFrom(proto);
+  plan.shape.hourly_weights = HoursFrom(proto);
+  ASSIGN_OR_RETURN(plan.shape.sends_on, SendsOnFrom(proto));
   plan.guardrails = GuardrailsFrom(proto);
   plan.rolling_day = proto.rolling_day();
   plan.bounded_growth = !proto.has_bounded_growth() || proto.bounded_growth();
-  ASSIGN_OR_RETURN(plan.stages, NewStages(request, plan.start_date));
+  ASSIGN_OR_RETURN(plan.stages, NewStages(request, plan.start_date, plan.shape));
   return plan;
 }
 
@@ -247,8 +280,9 @@ absl::StatusOr<Plan> Merged(Plan plan, const v1::Plan& proto, const UpdateMask& 
   }
   static_cast<PlanShape&>(plan) = PlanShape(core::EditBase(plan, effective));
   const bool graduated = plan.state == PlanState::kGraduated;
-  for (const char* field : {"stages", "provider_caps", "provider_ramps", "time_zone",
-                            "sending_window", "start_date", "advance_rule"}) {
+  for (const char* field :
+       {"stages", "provider_caps", "provider_ramps", "time_zone", "sending_window", "start_date",
+        "advance_rule", "engagement_floors", "hourly_weights", "days_off"}) {
     if (!graduated || !mask.Has(field) || mask.everything()) continue;
     return absl::FailedPreconditionError(
         absl::StrCat(NameOf(plan.id), " is GRADUATED: its stages are done, so there is no ", field,
@@ -274,6 +308,11 @@ absl::StatusOr<Plan> Merged(Plan plan, const v1::Plan& proto, const UpdateMask& 
   }
   if (has("advance_rule")) {
     ASSIGN_OR_RETURN(plan.advance_rule, AdvanceRuleFrom(proto));
+  }
+  if (has("engagement_floors")) plan.engagement_floors = FloorsFrom(proto);
+  if (has("hourly_weights")) plan.shape.hourly_weights = HoursFrom(proto);
+  if (has("days_off")) {
+    ASSIGN_OR_RETURN(plan.shape.sends_on, SendsOnFrom(proto));
   }
   if (mask.Has("guardrails")) plan.guardrails = GuardrailsFrom(proto);
   if (mask.Has("rolling_day")) plan.rolling_day = proto.rolling_day();

@@ -123,6 +123,7 @@ grpc::ServerUnaryReactor* PlanHandlers::UpdatePlan(grpc::CallbackServerContext* 
                      UpdateMask::Create(request->update_mask(), *v1::Plan::descriptor(),
                                         {"stages", "provider_caps", "provider_ramps", "time_zone",
                                          "sending_window", "start_date", "advance_rule",
+                                         "engagement_floors", "hourly_weights", "days_off",
                                          "guardrails", "rolling_day", "bounded_growth"}));
     ASSIGN_OR_RETURN(const engine::Request who,
                      RequestOf(*context, request->reason(), request->validate_only()));

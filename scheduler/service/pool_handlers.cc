@@ -24,6 +24,7 @@ grpc::ServerUnaryReactor* PoolHandlers::CreatePool(grpc::CallbackServerContext* 
     Pool pool;
     pool.id = PoolId(request->pool_id());
     ASSIGN_OR_RETURN(pool.egress_ips, PoolMembersFrom(request->pool()));
+    ASSIGN_OR_RETURN(pool.overflow, OverflowFrom(request->pool()));
     engine_->Put(std::move(pool), std::move(who), answer.With<Pool>(Filling(response)));
     return absl::OkStatus();
   });
@@ -62,15 +63,18 @@ grpc::ServerUnaryReactor* PoolHandlers::UpdatePool(grpc::CallbackServerContext* 
     edit->name = request->pool().name();
     ASSIGN_OR_RETURN(const PoolId id, ParsePool("pool.name", edit->name));
     ASSIGN_OR_RETURN(edit->revision, ParseEtag("pool.etag", request->pool().etag()));
-    ASSIGN_OR_RETURN(
-        const UpdateMask mask,
-        UpdateMask::Create(request->update_mask(), *v1::Pool::descriptor(), {"egress_ips"}));
+    ASSIGN_OR_RETURN(const UpdateMask mask,
+                     UpdateMask::Create(request->update_mask(), *v1::Pool::descriptor(),
+                                        {"egress_ips", "overflow_pool"}));
     ASSIGN_OR_RETURN(const engine::Request who,
                      RequestOf(*context, request->reason(), request->validate_only()));
     edit->get = [this, id](engine::Done<Pool> done) { engine_->GetPool(id, std::move(done)); };
     edit->merge = [request, mask](Pool pool) -> absl::StatusOr<Pool> {
       if (mask.Has("egress_ips")) {
         ASSIGN_OR_RETURN(pool.egress_ips, PoolMembersFrom(request->pool()));
+      }
+      if (mask.Has("overflow_pool")) {
+        ASSIGN_OR_RETURN(pool.overflow, OverflowFrom(request->pool()));
       }
       return pool;
     };

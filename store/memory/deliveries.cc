@@ -29,7 +29,8 @@ QueuedDelivery MemoryTables::Queued(DeliveryId id, const DeliveryRow& row) const
           .attempts = row.attempts,
           .not_before = row.next_attempt_time,
           .first_attempt_time = row.first_attempt_time,
-          .pinned_ip = EgressIpId(labels.Text(row.pinned_ip))};
+          .pinned_ip = EgressIpId(labels.Text(row.pinned_ip)),
+          .engaged_day = row.engaged_day};
 }
 
 void MemoryTables::Move(DeliveryRow* row, DeliveryState state) {
@@ -111,7 +112,9 @@ ports::WriteResult MemoryTables::Apply(const ports::AppendRecipients& append) {
     delivery.domain = Domain(DomainOf(row.address), &outcome);
     delivery.address = row.address;
     delivery.variables = row.variables;
-    delivery.score = Score(row, campaign_row->campaign, id);
+    const Ranking ranking = Rank(row, campaign_row->campaign, id);
+    delivery.score = ranking.score;
+    delivery.engaged_day = ranking.engaged_day;
     delivery.create_time = append.now;
     if (!suppressions.empty() && suppressions.contains(row.address)) {
       delivery.state = DeliveryState::kSuppressed;
@@ -142,10 +145,13 @@ void MemoryTables::Again(const ports::AppendRecipients& append,
     return;
   }
   ++outcome->updated;
-  const double score = Score(row, campaign(delivery->campaign).campaign, id);
-  const double old_score = std::exchange(delivery->score, score);
-  if (old_score == score) return;
-  outcome->rescored.push_back({id, delivery->campaign, delivery->domain, old_score, score});
+  const Ranking ranking = Rank(row, campaign(delivery->campaign).campaign, id);
+  const double old_score = std::exchange(delivery->score, ranking.score);
+  const bool later = ranking.engaged_day > delivery->engaged_day;
+  if (later) delivery->engaged_day = ranking.engaged_day;
+  if (old_score == ranking.score && !later) return;
+  outcome->rescored.push_back(
+      {id, delivery->campaign, delivery->domain, old_score, ranking.score, delivery->engaged_day});
 }
 
 ports::WriteResult MemoryTables::Apply(const ports::Claim& claim) {

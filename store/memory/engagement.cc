@@ -8,14 +8,15 @@ EngagementSignals MemoryTables::Reported(absl::string_view address) const {
   return it == engagements.end() ? EngagementSignals() : it->second.signals;
 }
 
-double MemoryTables::Score(const ports::AppendRecipients::Row& row, const Campaign& campaign,
+Ranking MemoryTables::Rank(const ports::AppendRecipients::Row& row, const Campaign& campaign,
                            DeliveryId id) {
   signals.erase(id);
-  if (!row.signals) return row.score;
+  if (!row.signals) return {row.score, row.engaged_day};
   const EngagementSignals reported = Reported(row.address);
   const EngagementSignals beyond = BeyondReported(*row.signals, reported);
   signals[id] = beyond;
-  return ScoreOf(beyond, reported, campaign.create_time);
+  return {ScoreOf(beyond, reported, campaign.create_time),
+          std::max(row.engaged_day, EngagedDayOf(LastEngaged(reported)))};
 }
 
 ports::WriteResult MemoryTables::Apply(const ports::RecordEngagement& record) {
@@ -41,16 +42,19 @@ void MemoryTables::Rerank(absl::string_view address, std::vector<Rescored>* resc
   const auto same = by_address.find(address);
   if (same == by_address.end()) return;
   const EngagementSignals reported = Reported(address);
+  const EngagedDay engaged = EngagedDayOf(LastEngaged(reported));
   for (const DeliveryId id : same->second) {
-    const auto beyond = signals.find(id);
-    if (beyond == signals.end()) continue;  // Its score was given.
     DeliveryRow* row = Find(id);
     if (!IsWaiting(row->state) && row->state != DeliveryState::kClaimed) continue;
-    const double score =
-        ScoreOf(beyond->second, reported, campaign(row->campaign).campaign.create_time);
-    const double old_score = std::exchange(row->score, score);
-    if (old_score == score) continue;
-    rescored->push_back({id, row->campaign, row->domain, old_score, score});
+    const double old_score = row->score;
+    // One that was given stays.
+    if (const auto beyond = signals.find(id); beyond != signals.end()) {
+      row->score = ScoreOf(beyond->second, reported, campaign(row->campaign).campaign.create_time);
+    }
+    const bool later = engaged > row->engaged_day;
+    if (later) row->engaged_day = engaged;
+    if (old_score == row->score && !later) continue;
+    rescored->push_back({id, row->campaign, row->domain, old_score, row->score, row->engaged_day});
   }
 }
 

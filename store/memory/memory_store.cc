@@ -23,6 +23,7 @@ Delivery ToDelivery(DeliveryId id, const DeliveryRow& row, const CampaignId& cam
   delivery.provider = ProviderId(labels.Text(row.last_provider));
   delivery.category = row.category;
   delivery.reply = row.reply;
+  delivery.engaged_day = row.engaged_day;
   return delivery;
 }
 

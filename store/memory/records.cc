@@ -1,6 +1,7 @@
 // Puts of the small records, and events.
 #include "absl/strings/str_cat.h"
 #include "scheduler/base/status_macros.h"
+#include "scheduler/domain/pool_overflow.h"
 #include "store/memory/tables.h"
 
 namespace crescendo::store {
@@ -101,7 +102,11 @@ absl::Status MemoryTables::CheckReferences(const Pool& pool) {
       return TakenByAnother(ip, RecordKind::kPool, id);
     }
   }
-  return absl::OkStatus();
+  return CheckOverflow(pool, [this](const PoolId& id) -> absl::StatusOr<std::optional<PoolId>> {
+    const auto found = pools.find(id.text());
+    if (found == pools.end()) return std::nullopt;
+    return found->second.overflow;
+  });
 }
 
 absl::Status MemoryTables::CheckReferences(const Plan& plan) {

@@ -30,6 +30,7 @@ struct DeliveryRow {
   std::string address;
   std::vector<std::pair<std::string, std::string>> variables;
   double score = 0;
+  EngagedDay engaged_day = 0;
   DeliveryState state = DeliveryState::kQueued;
   DeliveryState before_claim = DeliveryState::kQueued;  // What Release goes back to.
   int attempts = 0;
@@ -156,7 +157,7 @@ class MemoryTables {
   void Again(const ports::AppendRecipients& append, const ports::AppendRecipients::Row& row,
              DeliveryId id, ports::AppendOutcome* outcome);
   // The score of a row for delivery `id`, whose signals are kept or forgotten.
-  double Score(const ports::AppendRecipients::Row& row, const Campaign& campaign, DeliveryId id);
+  Ranking Rank(const ports::AppendRecipients::Row& row, const Campaign& campaign, DeliveryId id);
   // What waits, or is claimed, of an address with new engagement.
   void Rerank(absl::string_view address, std::vector<Rescored>* rescored);
   void PruneDeliveries(const ports::Prune& prune, ports::Pruned* pruned);

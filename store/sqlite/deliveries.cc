@@ -167,9 +167,9 @@ absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
   ASSIGN_OR_RETURN(const auto suppressed, SuppressedFor(row.address, hash));
   const DeliveryState state = suppressed ? DeliveryState::kSuppressed : DeliveryState::kQueued;
   std::optional<EngagementSignals> signals;
-  ASSIGN_OR_RETURN(const double score, engagements_->Score(row, hash, campaign, &signals));
-  RETURN_IF_ERROR(add_.Run(campaign.key.value(), domain.key, static_cast<int>(state), score,
-                           append.now, row.address));
+  ASSIGN_OR_RETURN(const Ranking ranking, engagements_->Rank(row, hash, campaign, &signals));
+  RETURN_IF_ERROR(add_.Run(campaign.key.value(), domain.key, static_cast<int>(state), ranking.score,
+                           append.now, row.address, static_cast<int64_t>(ranking.engaged_day)));
   *newest = database_->last_insert_id();
   if (signals) RETURN_IF_ERROR(engagements_->PutSignals(DeliveryId(*newest), *signals));
   addresses_->Add(campaign.key, hash, *newest);
@@ -182,7 +182,8 @@ absl::Status Deliveries::AppendRow(const ports::AppendRecipients::Row& row,
     queued.id = DeliveryId(*newest);
     queued.campaign = campaign.key;
     queued.domain = DomainKey(domain.key);
-    queued.score = score;
+    queued.score = ranking.score;
+    queued.engaged_day = ranking.engaged_day;
   }
   return absl::OkStatus();
 }
@@ -200,6 +201,7 @@ absl::Status Deliveries::Rescore(DeliveryId id, const ports::AppendRecipients::R
   Rescored rescored;
   rescored.id = id;
   rescored.campaign = campaign.key;
+  EngagedDay engaged = 0;
   bool waits = false;  // Or is claimed: that row is as it was before.
   {
     Rows rows = find_score_.Query(id.value());
@@ -207,18 +209,24 @@ absl::Status Deliveries::Rescore(DeliveryId id, const ports::AppendRecipients::R
       rescored.domain = DomainKey(rows.Int(0));
       waits = IsWaiting(rows.Enumerator(1, DeliveryState::kCancelled));
       rescored.old_score = rows.Real(2);
+      engaged = static_cast<EngagedDay>(rows.Int(3));
     }
     RETURN_IF_ERROR(rows.status());
   }
   ++(waits ? outcome->updated : outcome->duplicates);
   if (!waits) return absl::OkStatus();
   std::optional<EngagementSignals> signals;
-  ASSIGN_OR_RETURN(rescored.score, engagements_->Score(row, hash, campaign, &signals));
+  ASSIGN_OR_RETURN(const Ranking ranking, engagements_->Rank(row, hash, campaign, &signals));
   RETURN_IF_ERROR(signals ? engagements_->PutSignals(id, *signals)
                           : engagements_->RemoveSignals(id));
-  if (rescored.old_score == rescored.score) return absl::OkStatus();
+  rescored.score = ranking.score;
+  rescored.engaged_day = std::max(engaged, ranking.engaged_day);
+  if (rescored.old_score == rescored.score && rescored.engaged_day == engaged) {
+    return absl::OkStatus();
+  }
   outcome->rescored.push_back(rescored);
-  return rescore_.Run(rescored.id.value(), rescored.score);
+  return rescore_.Run(rescored.id.value(), rescored.score,
+                      static_cast<int64_t>(rescored.engaged_day));
 }
 
 absl::StatusOr<Variables> Deliveries::VariablesOf(DeliveryId id) {

@@ -117,10 +117,12 @@ class Deliveries {
                        "INSERT INTO import_chunks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"};
   Statement add_{database_,
                  "INSERT INTO deliveries"
-                 " (campaign, domain, state, score, create_time_us, address)"
-                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"};
-  Statement find_score_{database_, "SELECT domain, state, score FROM deliveries WHERE id = ?1"};
-  Statement rescore_{database_, "UPDATE deliveries SET score = ?2 WHERE id = ?1"};
+                 " (campaign, domain, state, score, create_time_us, address, engaged_day)"
+                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0))"};
+  Statement find_score_{database_,
+                        "SELECT domain, state, score, engaged_day FROM deliveries WHERE id = ?1"};
+  Statement rescore_{database_,
+                     "UPDATE deliveries SET score = ?2, engaged_day = nullif(?3, 0) WHERE id = ?1"};
   Statement add_variables_{database_,
                            "INSERT INTO delivery_variables (delivery, variables) VALUES (?1, ?2)"};
   Statement add_place_{database_,

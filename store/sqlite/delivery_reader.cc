@@ -11,14 +11,14 @@ namespace {
 
 #define CRESCENDO_QUEUED_COLUMNS                                             \
   "d.id, d.campaign, d.domain, d.score, d.attempts, d.next_attempt_time_us," \
-  " d.first_attempt_time_us, d.pinned_ip"
+  " d.first_attempt_time_us, d.pinned_ip, d.engaged_day"
 // A claimed delivery's row is as it was before the claim.
 #define CRESCENDO_DELIVERY_COLUMNS                                               \
   "SELECT d.id, d.campaign, d.address,"                                          \
   " CASE WHEN c.delivery IS NULL THEN d.state ELSE 1 END AS now_state, d.score," \
   " d.attempts, d.in_doubt_count, d.create_time_us, d.first_attempt_time_us,"    \
   " d.last_attempt_time_us, d.next_attempt_time_us, d.last_ip, d.last_provider," \
-  " d.category, d.reply "
+  " d.category, d.reply, d.engaged_day "
 #define CRESCENDO_LEDGER_COLUMNS                                                       \
   "egress_ip, provider, day, claimed, accepted, refused, in_doubt, deferred, carried," \
   " hard_bounces, complaints, pushback"
@@ -59,7 +59,8 @@ QueuedDelivery DeliveryReader::ReadQueued(const Rows& row) const {
           .attempts = row.Int32(4),
           .not_before = row.Time(5),
           .first_attempt_time = row.Time(6),
-          .pinned_ip = EgressIpId(names_->LabelText(row.Int(7)))};
+          .pinned_ip = EgressIpId(names_->LabelText(row.Int(7))),
+          .engaged_day = static_cast<EngagedDay>(row.Int(8))};
 }
 
 Delivery DeliveryReader::ReadDelivery(const Rows& row) const {
@@ -79,6 +80,7 @@ Delivery DeliveryReader::ReadDelivery(const Rows& row) const {
   delivery.provider = ProviderId(names_->LabelText(row.Int(12)));
   if (!row.IsNull(13)) delivery.category = row.Enumerator(13, ReplyCategory::kOtherTemporary);
   delivery.reply = row.String(14);
+  delivery.engaged_day = static_cast<EngagedDay>(row.Int(15));
   return delivery;
 }
 
@@ -128,7 +130,7 @@ absl::StatusOr<ports::QueuedPage> DeliveryReader::LoadQueued(DeliveryId after, i
       if (page.more = looked == limit; page.more) return page;
       ++looked;
       page.next = DeliveryId(rows.Int(0));
-      const auto state = rows.Enumerator(8, DeliveryState::kCancelled);
+      const auto state = rows.Enumerator(9, DeliveryState::kCancelled);
       if (state != DeliveryState::kQueued && state != DeliveryState::kDeferred) continue;
       claim = std::lower_bound(claim, claimed.end(), page.next.value());
       if (claim != claimed.end() && *claim == page.next.value()) continue;
@@ -163,8 +165,8 @@ absl::StatusOr<std::vector<ports::OpenClaim>> DeliveryReader::LoadOpenClaims() {
   while (rows.Next()) {
     claims.push_back(
         {ReadQueued(rows),
-         {EgressIpId(names_->LabelText(rows.Int(8))), ProviderId(names_->LabelText(rows.Int(9)))},
-         rows.Day(10)});
+         {EgressIpId(names_->LabelText(rows.Int(9))), ProviderId(names_->LabelText(rows.Int(10)))},
+         rows.Day(11)});
   }
   RETURN_IF_ERROR(rows.status());
   return claims;

@@ -43,11 +43,11 @@ absl::StatusOr<bool> Engagements::MayKnow(uint64_t hash) {
   return known_->MayContain(hash);
 }
 
-absl::StatusOr<double> Engagements::Score(const ports::AppendRecipients::Row& row, uint64_t hash,
+absl::StatusOr<Ranking> Engagements::Rank(const ports::AppendRecipients::Row& row, uint64_t hash,
                                           const CampaignInfo& campaign,
                                           std::optional<EngagementSignals>* beyond) {
   beyond->reset();
-  if (!row.signals) return row.score;
+  if (!row.signals) return Ranking{row.score, row.engaged_day};
   std::optional<Engagement> reported;
   ASSIGN_OR_RETURN(const bool may_know, MayKnow(hash));
   if (may_know) {
@@ -55,7 +55,8 @@ absl::StatusOr<double> Engagements::Score(const ports::AppendRecipients::Row& ro
   }
   const EngagementSignals signals = reported ? reported->signals : EngagementSignals();
   *beyond = BeyondReported(*row.signals, signals);
-  return ScoreOf(**beyond, signals, campaign.create_time);
+  return Ranking{ScoreOf(**beyond, signals, campaign.create_time),
+                 std::max(row.engaged_day, EngagedDayOf(LastEngaged(signals)))};
 }
 
 absl::Status Engagements::PutSignals(DeliveryId id, const EngagementSignals& beyond) {
@@ -129,26 +130,32 @@ absl::Status Engagements::Rerank(const std::string& address, std::vector<Rescore
   ASSIGN_OR_RETURN(const std::vector<AddressIndex::Match> matches, addresses_->Find(address));
   if (matches.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::optional<Engagement> reported, Find(address));
+  const EngagedDay newest = EngagedDayOf(LastEngaged(reported->signals));
   for (const AddressIndex::Match& match : matches) {
-    ASSIGN_OR_RETURN(const std::optional<EngagementSignals> beyond, FindSignals(match.delivery));
-    if (!beyond) continue;  // Its score was given.
     Rescored one;
     one.id = match.delivery;
     one.campaign = match.campaign;
     bool waits = false;  // Or is claimed.
+    EngagedDay engaged = 0;
     {
       Rows rows = find_delivery_.Query(match.delivery.value());
       if (rows.Next()) {
         one.domain = DomainKey(rows.Int(0));
         waits = IsWaiting(rows.Enumerator(1, DeliveryState::kCancelled));
         one.old_score = rows.Real(2);
+        engaged = static_cast<EngagedDay>(rows.Int(3));
       }
       RETURN_IF_ERROR(rows.status());
     }
     if (!waits) continue;
-    one.score = ScoreOf(*beyond, reported->signals, records_->Get(match.campaign).create_time);
-    if (one.score == one.old_score) continue;
-    RETURN_IF_ERROR(rescore_.Run(one.id.value(), one.score));
+    one.score = one.old_score;  // One that was given stays.
+    ASSIGN_OR_RETURN(const std::optional<EngagementSignals> beyond, FindSignals(match.delivery));
+    if (beyond) {
+      one.score = ScoreOf(*beyond, reported->signals, records_->Get(match.campaign).create_time);
+    }
+    one.engaged_day = std::max(engaged, newest);
+    if (one.score == one.old_score && one.engaged_day == engaged) continue;
+    RETURN_IF_ERROR(rescore_.Run(one.id.value(), one.score, static_cast<int64_t>(one.engaged_day)));
     rescored->push_back(one);
   }
   return absl::OkStatus();

@@ -29,8 +29,9 @@ class Engagements {
 
   absl::Status Apply(const ports::RecordEngagement& record, ports::WriteResult* result);
 
-  // The score of a row that is to be imported; its signals without what is reported go to `beyond`.
-  absl::StatusOr<double> Score(const ports::AppendRecipients::Row& row, uint64_t hash,
+  // How a row that is to be imported is ranked; its signals without what is reported go to
+  // `beyond`.
+  absl::StatusOr<Ranking> Rank(const ports::AppendRecipients::Row& row, uint64_t hash,
                                const CampaignInfo& campaign,
                                std::optional<EngagementSignals>* beyond);
   absl::Status PutSignals(DeliveryId id, const EngagementSignals& beyond);
@@ -68,8 +69,10 @@ class Engagements {
                          "INSERT OR REPLACE INTO delivery_signals VALUES (?1, ?2, ?3, ?4, ?5, ?6)"};
   Statement remove_signals_{database_, "DELETE FROM delivery_signals WHERE delivery = ?1"};
   // A claimed delivery's row is as it was before the claim.
-  Statement find_delivery_{database_, "SELECT domain, state, score FROM deliveries WHERE id = ?1"};
-  Statement rescore_{database_, "UPDATE deliveries SET score = ?2 WHERE id = ?1"};
+  Statement find_delivery_{
+      database_, "SELECT domain, state, score, engaged_day FROM deliveries WHERE id = ?1"};
+  Statement rescore_{database_,
+                     "UPDATE deliveries SET score = ?2, engaged_day = nullif(?3, 0) WHERE id = ?1"};
   Statement find_address_{database_, "SELECT address FROM deliveries WHERE id = ?1"};
 };
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "scheduler/base/status_macros.h"
+#include "scheduler/domain/pool_overflow.h"
 #include "store/sqlite/variables.h"
 
 namespace crescendo::store {
@@ -176,9 +177,18 @@ absl::Status Records::CheckReferences(const Pool& pool, absl::Status* fault) {
     } else if (taken && *taken != pool.id.text()) {
       *fault = TakenByAnother(ip, RecordKind::kPool, *taken);
     }
-    if (!fault->ok()) break;
+    if (!fault->ok()) return absl::OkStatus();
   }
-  return absl::OkStatus();
+  Statement read(database_, "SELECT overflow FROM pools WHERE id = ?1");
+  absl::Status trouble;  // Of the database.
+  *fault = CheckOverflow(pool, [&](const PoolId& id) -> absl::StatusOr<std::optional<PoolId>> {
+    auto overflow = Lookup(&read, id.text());
+    trouble = overflow.status();
+    RETURN_IF_ERROR(trouble);
+    if (!overflow->has_value()) return std::nullopt;
+    return PoolId(**overflow);
+  });
+  return trouble;
 }
 
 absl::Status Records::CheckReferences(const Plan& plan, absl::Status* fault) {
@@ -208,9 +218,10 @@ absl::Status Records::Save(EgressIp* ip) {
 
 absl::Status Records::Save(Pool* pool) {
   Statement put(database_,
-                "INSERT INTO pools VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET"
-                " create_time_us = ?2, revision = ?3");
-  RETURN_IF_ERROR(put.Run(pool->id.text(), pool->create_time, pool->revision));
+                "INSERT INTO pools VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET"
+                " create_time_us = ?2, revision = ?3, overflow = ?4");
+  RETURN_IF_ERROR(
+      put.Run(pool->id.text(), pool->create_time, pool->revision, pool->overflow.text()));
   Statement clear(database_, "DELETE FROM pool_members WHERE pool = ?1");
   RETURN_IF_ERROR(clear.Run(pool->id.text()));
   Statement add(database_, "INSERT INTO pool_members VALUES (?1, ?2, ?3)");
@@ -224,15 +235,15 @@ absl::Status Records::Save(Campaign* campaign) {
   const CampaignInfo* known = Find(campaign->id);
   campaign->key =
       known != nullptr ? known->key : CampaignKey(static_cast<int64_t>(campaigns_.size()) + 1);
-  Statement put(
-      database_,
-      "INSERT INTO campaigns VALUES"
-      " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
-      " ON CONFLICT (key) DO UPDATE SET state = ?3, pool = ?4, create_time_us = ?5,"
-      " revision = ?6, lifetime_us = ?7, state_reason = ?8, from_name = ?9,"
-      " from_address = ?10, return_path = ?11, subject = ?12, list_unsubscribe = ?13,"
-      " text_body = ?14, html_body = ?15, feedback_sender_id = ?16, headers = ?17,"
-      " raw_message = ?18, tls = ?19");
+  Statement put(database_,
+                "INSERT INTO campaigns VALUES"
+                " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
+                " ?19, ?20, ?21)"
+                " ON CONFLICT (key) DO UPDATE SET state = ?3, pool = ?4, create_time_us = ?5,"
+                " revision = ?6, lifetime_us = ?7, state_reason = ?8, from_name = ?9,"
+                " from_address = ?10, return_path = ?11, subject = ?12, list_unsubscribe = ?13,"
+                " text_body = ?14, html_body = ?15, feedback_sender_id = ?16, headers = ?17,"
+                " raw_message = ?18, tls = ?19, weight = ?20, sunset_days = ?21");
   std::string headers;
   EncodeVariables(campaign->headers, &headers);
   RETURN_IF_ERROR(put.Run(
@@ -241,7 +252,7 @@ absl::Status Records::Save(Campaign* campaign) {
       campaign->state_reason, campaign->from_name, campaign->from_address, campaign->return_path,
       campaign->subject, campaign->list_unsubscribe, campaign->text_body, campaign->html_body,
       campaign->feedback_sender_id, BlobOrNull{headers}, BlobOrNull{campaign->raw_message},
-      static_cast<int>(campaign->tls)));
+      static_cast<int>(campaign->tls), campaign->weight, campaign->sunset_days));
   if (known == nullptr) {
     Statement counts(database_, "INSERT INTO campaign_counts (campaign) VALUES (?1)");
     RETURN_IF_ERROR(counts.Run(campaign->key.value()));

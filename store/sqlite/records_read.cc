@@ -29,7 +29,7 @@ absl::StatusOr<std::vector<EgressIp>> Records::EgressIps(std::optional<std::stri
 
 absl::StatusOr<std::vector<Pool>> Records::Pools(std::optional<std::string> only) {
   Statement read(database_,
-                 "SELECT id, create_time_us, revision FROM pools"
+                 "SELECT id, create_time_us, revision, overflow FROM pools"
                  " WHERE ?1 IS NULL OR id = ?1 ORDER BY id");
   Statement read_members(database_,
                          "SELECT egress_ip FROM pool_members WHERE pool = ?1 ORDER BY position");
@@ -40,6 +40,7 @@ absl::StatusOr<std::vector<Pool>> Records::Pools(std::optional<std::string> only
     pool.id = PoolId(rows.Text(0));
     pool.create_time = rows.Time(1);
     pool.revision = rows.Int(2);
+    pool.overflow = PoolId(rows.Text(3));
     Rows members = read_members.Query(pool.id.text());
     while (members.Next()) pool.egress_ips.emplace_back(members.Text(0));
     RETURN_IF_ERROR(members.status());
@@ -49,12 +50,11 @@ absl::StatusOr<std::vector<Pool>> Records::Pools(std::optional<std::string> only
 }
 
 absl::StatusOr<std::vector<Campaign>> Records::Campaigns(std::optional<std::string> only) {
-  Statement read(
-      database_,
-      "SELECT key, id, state, pool, create_time_us, revision, lifetime_us, state_reason,"
-      " from_name, from_address, return_path, subject, list_unsubscribe, text_body,"
-      " html_body, feedback_sender_id, headers, raw_message, tls FROM campaigns WHERE ?1 "
-      "IS NULL OR id = ?1 ORDER BY key");
+  Statement read(database_,
+                 "SELECT key, id, state, pool, create_time_us, revision, lifetime_us, state_reason,"
+                 " from_name, from_address, return_path, subject, list_unsubscribe, text_body,"
+                 " html_body, feedback_sender_id, headers, raw_message, tls, weight, sunset_days"
+                 " FROM campaigns WHERE ?1 IS NULL OR id = ?1 ORDER BY key");
   Rows rows = read.Query(Only(only));
   std::vector<Campaign> campaigns;
   while (rows.Next()) {
@@ -78,6 +78,8 @@ absl::StatusOr<std::vector<Campaign>> Records::Campaigns(std::optional<std::stri
     ASSIGN_OR_RETURN(campaign.headers, DecodeVariables(rows.Text(16)));
     campaign.raw_message = rows.String(17);
     campaign.tls = rows.Enumerator(18, TlsPolicy::kVerified);
+    campaign.weight = rows.Int32(19);
+    campaign.sunset_days = rows.Int32(20);
   }
   RETURN_IF_ERROR(rows.status());
   return campaigns;

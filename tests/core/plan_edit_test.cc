@@ -280,6 +280,15 @@ PlanShape RandomShape(base::Random& random) {
   shape.window.end = shape.window.start + absl::Hours(2);
   shape.start_date = kToday + static_cast<int64_t>(random.Below(100));
   shape.advance_rule = static_cast<AdvanceRule>(random.Below(3));
+  for (const EngagementFloor& floor : {EngagementFloor{14, 30}, {28, 60}, {0, 90}}) {
+    if (random.Below(2) == 0) shape.engagement_floors.push_back(floor);
+  }
+  if (random.Below(2) == 0) {
+    for (int hour = 0; hour < 24; ++hour) {
+      shape.shape.hourly_weights.push_back(static_cast<int>(random.Below(3)));
+    }
+  }
+  for (bool& sends : shape.shape.sends_on) sends = random.Below(4) > 0;
   shape.guardrails.hard_bounces = {random.Unit(), random.Unit(), random.Unit()};
   shape.guardrails.complaints = {random.Unit() / 1000, 0, 1};
   shape.guardrails.min_sample = static_cast<int64_t>(random.Below(100));
@@ -308,7 +317,10 @@ TEST(PlanSettings, ComeBackAsTheyWere) {
        {Setting{"nonsense", "1"}, Setting{"stages", "2"}, Setting{"stages", "2:x"},
         Setting{"rolling_day", "maybe"}, Setting{"guardrails.complaints", "1 2"},
         Setting{"start_date", "soon"}, Setting{"sending_window", "08:00"},
-        Setting{"advance_rule", "never"}, Setting{"provider_caps", "gmail"}}) {
+        Setting{"advance_rule", "never"}, Setting{"provider_caps", "gmail"},
+        Setting{"engagement_floors", "30@"}, Setting{"engagement_floors", "30@1@2"},
+        Setting{"hourly_weights", "9-12"}, Setting{"hourly_weights", "9-25:1"},
+        Setting{"days_off", "someday"}}) {
     EXPECT_EQ(ShapeFrom({setting}, PlanShape()).status().code(), absl::StatusCode::kDataLoss)
         << setting.first << " " << setting.second;
   }
@@ -319,9 +331,15 @@ TEST(PlanSettings, ADiffIsReadable) {
   PlanShape shape = plan;
   shape.stages = {{2, 300}};
   shape.provider_caps = {{ProviderId("gmail"), 30}};
+  shape.engagement_floors = {{14, 30}, {0, 90}};
+  shape.shape.hourly_weights = {0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2,
+                                1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0};
+  shape.shape.sends_on[6] = false;
   shape.guardrails.complaints = {0.0008, 0.002, 0};
   EXPECT_EQ(DiffText(DiffOf(plan, shape)),
             "stages: 2:100 2:200 2:400 -> 2:300; provider_caps: none -> gmail=30; "
+            "engagement_floors: none -> 30@14 90; hourly_weights: none -> 9-12:2 12-16:1; "
+            "days_off: none -> sunday; "
             "guardrails.complaints: 0.001 0.003 0.005 -> 0.0008 0.002 0");
 }
 

@@ -178,6 +178,37 @@ std::vector<Case> Cases() {
                    kNoon + absl::Hours(3),
                    kNothing,
                    "--window"});
+  cases.push_back({"an hour without mail",
+                   {.plan =
+                        [](Plan* p) {
+                          p->shape.hourly_weights.assign(24, 0);
+                          p->shape.hourly_weights[12] = p->shape.hourly_weights[15] = 1;
+                        }},
+                   [](Rig& rig) { RunTo(rig, kNoon + absl::Minutes(90)); },
+                   gmail,
+                   Reason::kOutsideWindow,
+                   kNoon + absl::Hours(3),
+                   kNothing,
+                   "--hours"});
+  cases.push_back({"a day off",
+                   {.plan = [](Plan* p) { p->shape.sends_on[3] = false; }},  // A Thursday.
+                   [](Rig& rig) { RunTo(rig, kMidnight + absl::Minutes(1)); },
+                   gmail,
+                   Reason::kOutsideWindow,
+                   kMidnight + absl::Hours(24),
+                   kNothing,
+                   "--day-off"});
+  cases.push_back({"nobody who was engaged of late",
+                   {.plan =
+                        [](Plan* p) {
+                          p->engagement_floors = {{2, 30}};
+                        }},
+                   kNothing,
+                   gmail,
+                   Reason::kNotEngagedEnough,
+                   kMidnight + absl::Hours(24),
+                   kNothing,
+                   "plan update warm --floor"});
   cases.push_back({"the start date",
                    {.plan = [](Plan* p) { p->start_date = absl::CivilDay(2026, 3, 6); }},
                    kNothing,
@@ -308,6 +339,111 @@ TEST(Explain, ARecipientLearnsHowManyGoBefore) {
   EXPECT_EQ(rig.transport.sent().back().rcpt_to, "u249@gmail.test");
   const absl::Duration off = absl::AbsDuration(rig.clock.Now().wall - *told->at.expected);
   EXPECT_LE(off, 0.05 * (rig.clock.Now().wall - kNoon)) << off;
+}
+
+TEST(Explain, AnEstablishedIpLeavesTheBestToAWarmingOne) {
+  Rig rig(engine::Threads::kNone);
+  Begin(rig, {.plan = [](Plan* p) { p->window = {absl::Hours(8), absl::Minutes(12 * 60 + 30)}; }});
+  Pool both = support::NewPool("main", {"mta1-a", "mta1-b"});
+  both.revision = 1;
+  ASSERT_TRUE(
+      rig.Await<Pool>([&](auto done) { rig.engine().Put(both, {}, std::move(done)); }).ok());
+  RunTo(rig, kNoon + absl::Minutes(10));
+  const size_t before = rig.transport.sent().size();
+  EXPECT_GE(before, 200u) << "it took the rest";
+  EXPECT_LT(before, 210u);
+  const absl::StatusOr<Explanation> told = Ask(rig, AboutLane("mta1-b", "gmail"));
+  ASSERT_TRUE(told.ok()) << told.status();
+  ASSERT_FALSE(told->causes.empty());
+  EXPECT_EQ(told->causes.front().wait.reason, Reason::kReservedForWarming);
+  // When the other one's day is over, nobody is kept for it any more.
+  const absl::Time end = kNoon + absl::Minutes(30);
+  EXPECT_EQ(told->causes.front().wait.until, end);
+  RunTo(rig, end - absl::Seconds(1));
+  EXPECT_LT(rig.transport.sent().size(), 300u);
+  RunTo(rig, end + absl::Minutes(1));
+  EXPECT_EQ(rig.transport.sent().size(), 300u);
+}
+
+TEST(Explain, ARecipientUnderTheFloorLearnsWhenThatEnds) {
+  Rig rig(engine::Threads::kNone);
+  Begin(rig, {.plan = [](Plan* p) { p->engagement_floors = {{2, 30}}; }});
+  ports::AppendRecipients append;
+  append.campaign = CampaignId("spring");
+  append.import = ImportId("list");
+  append.chunk = 2;
+  append.now = kNoon;
+  for (int i = 0; i < 50; ++i) {
+    append.rows.push_back({absl::StrCat("keen", i, "@gmail.test"), 0.1, {}, EngagedDayOf(kNoon)});
+  }
+  ASSERT_TRUE(rig.Await<ports::AppendOutcome>(
+                     [&](auto done) { rig.engine().Import(std::move(append), std::move(done)); })
+                  .ok());
+  const absl::StatusOr<Explanation> told = Ask(rig, AboutAddress(rig, "u0@gmail.test"));
+  ASSERT_TRUE(told.ok()) << told.status();
+  ASSERT_FALSE(told->causes.empty());
+  EXPECT_EQ(told->causes.front().wait.reason, Reason::kNotEngagedEnough);
+  const absl::Time end = kMidnight + absl::Hours(24);
+  EXPECT_EQ(told->causes.front().wait.until, end);
+  ASSERT_TRUE(told->at.expected.has_value());
+  EXPECT_GE(*told->at.expected, end);
+  EXPECT_LE(*told->at.expected, end + absl::Minutes(30));
+  RunTo(rig, end - absl::Seconds(1));
+  EXPECT_EQ(rig.transport.sent().size(), 50u) << "those who are keen";
+  RunTo(rig, end + absl::Minutes(30));
+  ASSERT_GT(rig.transport.sent().size(), 50u);
+  EXPECT_EQ(rig.transport.sent()[50].rcpt_to, "u0@gmail.test");
+}
+
+TEST(Explain, CampaignsWithWeightsWaitForTheirTurns) {
+  Rig rig(engine::Threads::kNone);
+  Begin(rig, {});
+  rig.MakeCampaign("autumn", [] {
+    std::vector<std::string> addresses = Many(300, "gmail.test");
+    for (std::string& address : addresses) address = "a" + address;
+    return addresses;
+  }());
+  for (const auto& [id, weight] : {std::pair("spring", 1), {"autumn", 3}}) {
+    Campaign campaign = rig.Await<Campaign>([&](auto done) {
+                             rig.engine().GetCampaign(CampaignId(id), std::move(done));
+                           })
+                            .value();
+    campaign.weight = weight;
+    const auto put =
+        rig.Await<Campaign>([&](auto done) { rig.engine().Put(campaign, {}, std::move(done)); });
+    ASSERT_TRUE(put.ok()) << put.status();
+  }
+  const auto share_of = [](const Explanation& told) {
+    for (const Cause& cause : told.causes) {
+      if (cause.wait.reason == Reason::kCampaignShare) return cause;
+    }
+    return Cause();
+  };
+  const absl::StatusOr<Explanation> campaign = Ask(rig, AboutCampaign("spring"));
+  ASSERT_TRUE(campaign.ok()) << campaign.status();
+  EXPECT_EQ(share_of(*campaign).wait.detail,
+            "25 % of the turns are its own, as long as others have mail there");
+  EXPECT_EQ(share_of(*campaign).wait.until, *campaign->at.expected);
+  EXPECT_EQ(share_of(*campaign).remedy,
+            "give it a higher weight: crescendo campaign update spring --weight …");
+  const absl::StatusOr<Explanation> told = Ask(rig, AboutAddress(rig, "u19@gmail.test"));
+  ASSERT_TRUE(told.ok()) << told.status();
+  EXPECT_EQ(share_of(*told).wait.detail, "about 60 of other campaigns go first");
+  ASSERT_TRUE(told->at.expected.has_value());
+  const auto place = [&] {
+    const auto& sent = rig.transport.sent();
+    for (size_t i = 0; i < sent.size(); ++i) {
+      if (sent[i].rcpt_to == "u19@gmail.test") return static_cast<int64_t>(i);
+    }
+    return int64_t{-1};
+  };
+  for (absl::Time at = kNoon; place() < 0; at += absl::Minutes(10)) {
+    ASSERT_LT(at, kNoon + absl::Hours(24 * 6));
+    RunTo(rig, at);
+  }
+  EXPECT_NEAR(place(), *told->ahead, 8);
+  const absl::Duration off = absl::AbsDuration(rig.clock.Now().wall - *told->at.expected);
+  EXPECT_LE(off, 0.1 * (rig.clock.Now().wall - kNoon)) << off;
 }
 
 TEST(Explain, ARetryAndAMissingRouteOfARecipient) {

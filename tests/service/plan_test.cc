@@ -190,6 +190,15 @@ TEST_F(PlanTest, ARampMayBeNamedOrFitted) {
   plan = make("target: 1000000 by_date: '2026-12-15'");
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_THAT(plan->change().warnings(0), HasSubstr("is unsafe"));
+  // Days off are no plan days, and the target is reached by the date all the same.
+  plan = Ask(&Plans::CreatePlan,
+             "plan_id: 'b' validate_only: true plan { egress_ip: 'egressIps/mta1-b' start_date: "
+             "'2026-12-01' days_off: SATURDAY days_off: SUNDAY } target: 100000 by_date: "
+             "'2026-12-31'");
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  int64_t days = 0;
+  for (const v1::Plan::Stage& stage : plan->stages()) days += stage.days();
+  EXPECT_EQ(days, 23 + 1) << "23 working days, of which the target's first is the last";
   struct Case {
     const char* request;
     const char* fault;

@@ -157,16 +157,16 @@ TEST(LivingPlan, NoWindowOf24HoursPassesTheCap) {
     }
     EXPECT_TRUE(world.violations().empty()) << AllOf(world.violations());
     const auto days = world.store().ListPlanDays(PlanId("plan-0"));
-    const auto& sends = world.sends();
+    const std::vector<Sent>& sends = world.sent();
     size_t first = 0;
     for (size_t i = 0; i < sends.size(); ++i) {
-      while (sends[first].second <= sends[i].second - absl::Hours(24)) ++first;
+      while (sends[first].time <= sends[i].time - absl::Hours(24)) ++first;
       int64_t cap = 0;
-      const absl::CivilDay today = base::DayOf(sends[i].second, absl::UTCTimeZone());
+      const absl::CivilDay today = base::DayOf(sends[i].time, absl::UTCTimeZone());
       for (const PlanDay& day : *days) {
         if (day.day == today) cap = day.cap;
       }
-      ASSERT_LE(static_cast<int64_t>(i - first) + 1, cap) << absl::FormatTime(sends[i].second);
+      ASSERT_LE(static_cast<int64_t>(i - first) + 1, cap) << absl::FormatTime(sends[i].time);
     }
     EXPECT_GT(sends.size(), 1000u);
   }

@@ -196,27 +196,39 @@ void World::StartEngine() {
 void World::SetUp() {
   Pool pool;
   pool.id = PoolId("cold");
-  for (int i = 0; i < options_.egress_ips; ++i) {
+  Pool spare;
+  spare.id = PoolId("spare");
+  for (int i = 0; i < options_.egress_ips + options_.spare_ips; ++i) {
     EgressIp ip;
     ip.id = EgressIpId(absl::StrCat("mta1-", std::string(1, static_cast<char>('a' + i))));
     ip.address = AddressOf(i);
     ip.ehlo_name = "mta1.example.com";
-    pool.egress_ips.push_back(ip.id);
+    (i < options_.egress_ips ? pool : spare).egress_ips.push_back(ip.id);
     const auto stored = Await<EgressIp>([&](auto done) { engine_->Put(ip, {}, std::move(done)); });
     if (!stored.ok()) Violated("set-up", stored.status().ToString());
+    if (i >= options_.egress_ips - options_.established) continue;
     Plan plan;
     plan.id = PlanId(absl::StrCat("plan-", i));
     plan.egress_ip = ip.id;
     plan.stages = options_.stages.empty() ? ClassicRamp(options_.target) : options_.stages;
-    plan.start_date = options_.start_day;
+    // An IP without a plan sends from the first moment on; the others are there by then.
+    const bool alone = options_.established + options_.spare_ips == 0;
+    plan.start_date = options_.start_day - (alone ? 0 : 1);
     plan.time_zone = options_.time_zone;
     if (options_.shape) options_.shape(plan);
+    floors_ = !plan.engagement_floors.empty();
+    shaped_ = plan.shape != SendingShape() || plan.window != SendingWindow();
     const auto made = Await<Plan>([&](auto done) { engine_->Put(plan, {}, std::move(done)); });
     if (!made.ok()) Violated("set-up", made.status().ToString());
     const auto started = Await<Plan>([&](auto done) {
       engine_->Change(plan.id, engine::PlanVerb::kStart, 0, {}, std::move(done));
     });
     if (!started.ok()) Violated("set-up", started.status().ToString());
+  }
+  if (options_.spare_ips > 0) {
+    pool.overflow = spare.id;
+    const auto stored = Await<Pool>([&](auto done) { engine_->Put(spare, {}, std::move(done)); });
+    if (!stored.ok()) Violated("set-up", stored.status().ToString());
   }
   const auto made = Await<Pool>([&](auto done) { engine_->Put(pool, {}, std::move(done)); });
   if (!made.ok()) Violated("set-up", made.status().ToString());
@@ -233,6 +245,7 @@ void World::Launch(int number) {
   campaign.from_address = "news@example.com";
   campaign.subject = "x";
   campaign.text_body = "x";
+  if (options_.campaign) options_.campaign(number, campaign);
   const auto stored =
       Await<Campaign>([&](auto done) { engine_->Put(campaign, {}, std::move(done)); });
   if (!stored.ok()) Violated("set-up", stored.status().ToString());
@@ -261,6 +274,11 @@ void World::Launch(int number) {
           {absl::StrCat("u", i, "-", number, "@", providers[provider].id, ".test"),
            random.Unit(),
            {}});
+      if (options_.engaged_days > 0) {
+        const auto ago = static_cast<EngagedDay>(random.Below(options_.engaged_days));
+        append.rows.back().engaged_day = EngagedDayOf(append.now) - ago;
+        engaged_[append.rows.back().address] = append.rows.back().engaged_day;
+      }
       if (!options_.signals) continue;
       append.rows.back().signals = RandomSignals(random, clock_.Now().wall);
       addresses_.push_back(append.rows.back().address);
@@ -325,6 +343,24 @@ void World::JumpClock(absl::Duration by) {
   last_send_.clear();  // Wall times of before and after say nothing about a rate.
 }
 
+void World::SetMembers(const PoolId& pool, const std::vector<std::string>& ips,
+                       const PoolId& overflow) {
+  Pool changed = Await<Pool>([&](auto done) { engine_->GetPool(pool, std::move(done)); }).value();
+  changed.egress_ips.clear();
+  for (const std::string& ip : ips) changed.egress_ips.emplace_back(ip);
+  changed.overflow = overflow;
+  const auto stored = Await<Pool>([&](auto done) { engine_->Put(changed, {}, std::move(done)); });
+  if (!stored.ok()) Violated("set members", stored.status().ToString());
+}
+
+void World::PauseLane(const std::string& ip, const std::string& provider) {
+  const auto paused = Await<core::LaneStatus>([&](auto done) {
+    engine_->Change({EgressIpId(ip), ProviderId(provider)}, engine::LaneVerb::kPause, {},
+                    std::move(done));
+  });
+  if (!paused.ok()) Violated("pause lane", paused.status().ToString());
+}
+
 void World::Pause(const CampaignId& campaign) {
   const auto paused = Await<Campaign>([&](auto done) {
     engine_->Change(campaign, engine::CampaignVerb::kPause, 0, {}, std::move(done));
@@ -347,7 +383,7 @@ void World::Engage(base::Random& random, int events) {
   for (int i = 0; i < events; ++i) {
     record.events.push_back(
         {addresses_[random.Below(addresses_.size())], static_cast<EngagementKind>(random.Below(3)),
-         record.now - absl::Minutes(random.Between(0, 3000)), base::Random::Mix(++engaged_)});
+         record.now - absl::Minutes(random.Between(0, 3000)), base::Random::Mix(++reported_)});
   }
   const auto done = Await<ports::EngagementOutcome>(
       [&](auto answer) { engine_->RecordEngagement(record, std::move(answer)); });
@@ -461,11 +497,17 @@ void World::OnSend(const std::string& source, const std::string& host,
   if (suppressed_.contains(delivery->address))
     Violated("L6", "sent though suppressed: " + message.rcpt_to);
   // L2: burst 1, and no faster than the catch-up factor times the even rate.
-  sends_.emplace_back(source, now);
-  const PlanDay* day = DayOf(IpOf(source), base::DayOf(now, absl::UTCTimeZone()));
+  const std::string& campaign = delivery->campaign.text();
+  const auto engaged = engaged_.find(delivery->address);
+  sent_.push_back({now, IpOf(source), HostOf(host), campaign.back() - '0', delivery->score,
+                   engaged == engaged_.end() ? EngagedDay{0} : engaged->second});
+  const absl::CivilDay today = base::DayOf(now, absl::UTCTimeZone());
+  const PlanDay* day = DayOf(IpOf(source), today);
   const auto last = last_send_.find(source);
-  // Behind its ramp an IP is not paced; days of 23 hours and edits have a pace of their own.
-  const bool paced = day != nullptr && !IsBeyond(*day) && !edited_ && options_.time_zone == "UTC";
+  // Behind its ramp an IP is not paced; days of 23 hours and edits have a pace of their own. With
+  // hours of weights of their own, day_pacer_test looks at the rate.
+  const bool paced =
+      day != nullptr && !IsBeyond(*day) && !edited_ && !shaped_ && options_.time_zone == "UTC";
   if (last != last_send_.end() && paced) {
     const absl::Duration least = absl::Hours(24) * (1 - options_.core.pacing.window_margin) /
                                  static_cast<double>(day->cap) /
@@ -478,9 +520,13 @@ void World::OnSend(const std::string& source, const std::string& host,
   last_send_[source] = now;
   // L5: first attempts of a lane leave best first, within a campaign (pauses and holds of one let
   // another pass). One that an IP had claimed and gave back, because it was stopped, was not there
-  // to be taken when others left. Where events re-rank, RankWitness knows who was best.
-  if (engaged_ == 0 && delivery->attempts == 0 && delivery->in_doubt_count == 0 &&
-      !released_.contains(delivery->id)) {
+  // to be taken when others left. What an established IP may take beside a warming one, and a floor
+  // lets through, changes. Where events re-rank, RankWitness knows who was best.
+  if (floors_ && last_day_ != today) last_score_.clear();
+  last_day_ = today;
+  const bool alone = options_.established + options_.spare_ips == 0;
+  if (reported_ == 0 && delivery->attempts == 0 && delivery->in_doubt_count == 0 &&
+      !released_.contains(delivery->id) && (day != nullptr || alone)) {
     const auto [score, is_new] =
         last_score_.try_emplace({IpOf(source), HostOf(host), delivery->campaign}, delivery->score);
     if (!is_new && delivery->score > score->second) {
@@ -492,7 +538,10 @@ void World::OnSend(const std::string& source, const std::string& host,
 }
 
 void World::CheckTurn() {
-  for (; ranked_ < ranks_.violations().size(); ++ranked_) {
+  // Floors, sunsets and warming IPs beside established ones let others go first.
+  const bool by_rank_alone =
+      options_.engaged_days == 0 && options_.established + options_.spare_ips == 0;
+  for (; by_rank_alone && ranked_ < ranks_.violations().size(); ++ranked_) {
     Violated("L5", ranks_.violations()[ranked_]);
   }
   // One that was lost stays lost: now and then is often enough.

@@ -24,12 +24,17 @@ struct WorldOptions {
   uint64_t seed = 1;
   absl::CivilDay start_day = absl::CivilDay(2026, 1, 1);
   int egress_ips = 2;
-  int providers = 5;                      // Or 12.
-  int64_t target = 4000;                  // Of the classic plan.
+  int established = 0;    // The last so many of these have no plan.
+  int spare_ips = 0;      // So many more, without a plan: pool "spare", to which the first spills.
+  int providers = 5;      // Or 12.
+  int64_t target = 4000;  // Of the classic plan.
   std::vector<Stage> stages;              // Instead of it.
   std::string time_zone = "UTC";          // Of the plans.
   std::function<void(PlanShape&)> shape;  // What else is special about the plans. May be empty.
   int campaigns = 2;
+  // What is special about the campaign of this number. May be empty.
+  std::function<void(int number, Campaign&)> campaign;
+  int engaged_days = 0;         // Recipients were engaged on one of the last so many. 0: not known.
   int64_t recipients = 20'000;  // Over all campaigns.
   bool signals = false;         // Scores follow from signals; else each has one.
   bool start_campaigns = true;  // Else Launch does, later.
@@ -38,6 +43,14 @@ struct WorldOptions {
   std::function<void(const std::string& provider, Behaviour*)> behave;
   std::function<void(Provider*)> facts;
   core::Options core;
+};
+
+// A message that was handed to a connection.
+struct Sent {
+  absl::Time time;
+  int ip = 0, host = 0, campaign = 0;  // Their numbers, from 0.
+  double score = 0;
+  EngagedDay engaged = 0;
 };
 
 class World {
@@ -62,6 +75,9 @@ class World {
   int64_t WitnessedOn(int ip, absl::CivilDay day) const;
   int64_t decisions() const { return decisions_; }
 
+  void SetMembers(const PoolId& pool, const std::vector<std::string>& ips, const PoolId& overflow);
+  void PauseLane(const std::string& ip, const std::string& provider);
+
   // Somebody sets the wall clock.
   void JumpClock(absl::Duration by);
 
@@ -85,8 +101,8 @@ class World {
   store::MemoryStore& store() { return *store_; }
   support::SimClock& clock() { return clock_; }
   CampaignCounts Counts();
-  // Each message handed to a connection: by which source, and when.
-  const std::vector<std::pair<std::string, absl::Time>>& sends() const { return sends_; }
+  const std::vector<Sent>& sent() const { return sent_; }
+  int HostOf(const std::string& host) const;
   int64_t trace_hash() const { return static_cast<int64_t>(trace_); }
   // Recounts everything from the rows: the ledger, the states, the copies (slow; at the end).
   void CheckAll();
@@ -104,9 +120,7 @@ class World {
   const PlanDay* DayOf(int ip, absl::CivilDay day);
   bool IsBeyond(const PlanDay& day) const;
   std::string AddressOf(int ip) const;
-  // Their numbers, from 0.
   static int IpOf(const std::string& source);
-  int HostOf(const std::string& host) const;
 
   const WorldOptions options_;
   RankWitness ranks_;
@@ -134,10 +148,13 @@ class World {
   std::set<std::string> suppressed_;  // Addresses, acknowledged: L6.
   std::set<DeliveryId> released_;     // Claimed and given back: L5.
   absl::flat_hash_map<std::pair<int, absl::CivilDay>, PlanDay> days_;  // By IP.
-  std::vector<std::pair<std::string, absl::Time>> sends_;
+  std::vector<Sent> sent_;
+  absl::flat_hash_map<std::string, EngagedDay> engaged_;  // By address.
   bool edited_ = false;
-  uint64_t engaged_ = 0;  // Events.
-  size_t ranked_ = 0;     // Violations of ranks_ that are told.
+  uint64_t reported_ = 0;                 // Events.
+  size_t ranked_ = 0;                     // Violations of ranks_ that are told.
+  bool floors_ = false, shaped_ = false;  // Plans have floors, hours of their own or days off.
+  absl::CivilDay last_day_;
 };
 
 template <class T, class Ask>

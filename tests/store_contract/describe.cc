@@ -30,6 +30,7 @@ std::string Line(const EgressIp& ip) {
 std::string Line(const Pool& pool) {
   std::string line = absl::StrCat("pool ", pool.id.text(), " r", pool.revision, ":");
   for (const EgressIpId& ip : pool.egress_ips) absl::StrAppend(&line, " ", ip.text());
+  absl::StrAppend(&line, " over ", pool.overflow.text());
   return line;
 }
 std::string Line(const Plan& plan) {
@@ -97,9 +98,9 @@ std::string Line(const LedgerRow& row) {
 }
 std::string Line(const QueuedDelivery& queued) {
   return absl::StrCat("queued ", queued.id.value(), " k", queued.campaign.value(), " d",
-                      queued.domain.value(), " ", queued.score, " ", queued.attempts, " ",
-                      Text(queued.not_before), " ", Text(queued.first_attempt_time), " ",
-                      queued.pinned_ip.text());
+                      queued.domain.value(), " ", queued.score, " e", queued.engaged_day, " ",
+                      queued.attempts, " ", Text(queued.not_before), " ",
+                      Text(queued.first_attempt_time), " ", queued.pinned_ip.text());
 }
 std::string Line(const ports::OpenClaim& claim) {
   return absl::StrCat("claim ", Text(claim.lane), " ", base::FormatDay(claim.day), " of ",
@@ -132,7 +133,8 @@ std::string Line(const EngagementSignals& signals) {
 }
 std::string Line(const Rescored& one) {
   return absl::StrCat("rescored ", one.id.value(), " ", one.campaign.value(), " ",
-                      one.domain.value(), " ", one.old_score, " to ", one.score);
+                      one.domain.value(), " ", one.old_score, " to ", one.score, " e",
+                      one.engaged_day);
 }
 std::string Line(CampaignCounts counts) {
   std::string line = "counts";

@@ -171,6 +171,7 @@ TEST_P(ImportTest, NewScoresReachWhoHasNotEnded) {
                 "doubtful@x.example", "new@x.example", "new@x.example"});
   append.import = ImportId("scores");
   for (ports::AppendRecipients::Row& row : append.rows) row.score = 0.75;
+  append.rows.front().engaged_day = 20'000;
   append.rows.back().score = 0.875;
   append.rows.push_back({"same@x.example", 0.25, {{"name", "Ann"}}});
   append.update_scores = true;
@@ -193,8 +194,10 @@ TEST_P(ImportTest, NewScoresReachWhoHasNotEnded) {
       {1, 0.75}, {2, 0.75}, {3, 0.75}, {4, 0.25}, {5, 0.25}, {6, 0.25}, {7, 0.875}};
   for (const auto& [id, score] : scores) EXPECT_EQ(Get(DeliveryId(id)).score, score) << id;
   EXPECT_EQ(store().LoadOpenClaims()->at(0).delivery.score, 0.75);
-  EXPECT_EQ(store().LoadQueued(DeliveryId(), 1)->queued.at(0).score, 0.75)
-      << "a restart ranks by it";
+  const QueuedDelivery loaded = store().LoadQueued(DeliveryId(), 1)->queued.at(0);
+  EXPECT_EQ(loaded.score, 0.75) << "a restart ranks by it";
+  EXPECT_EQ(outcome.rescored[0].engaged_day, 20'000);
+  EXPECT_EQ(outcome.rescored[1].engaged_day, 0);
   EXPECT_EQ(Counts("spring").total(), 7);
   EXPECT_THAT(ClaimThem({DeliveryId(6)})[0].variables, IsEmpty()) << "nothing else changes";
 

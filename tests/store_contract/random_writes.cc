@@ -79,6 +79,7 @@ ports::Write RandomWrites::PutRecord(const ports::Directory& directory) {
       Pool pool = StoredOrNew(directory.pools, Name("pool", 2), stale);
       pool.egress_ips.clear();
       for (int64_t n = Below(3); n > 0; --n) pool.egress_ips.emplace_back(Name("ip", 4));
+      pool.overflow = PoolId(OneIn(3) ? Name("pool", 2) : "");
       return ports::Put<Pool>{pool, Request(), Events()};
     }
     case 2: {
@@ -104,6 +105,7 @@ ports::Write RandomWrites::PutRecord(const ports::Directory& directory) {
     case 3: {
       Campaign campaign = StoredOrNew(directory.campaigns, Name("campaign", 4), stale);
       campaign.pool = PoolId(Name("pool", 2));
+      campaign.weight = static_cast<int>(Below(3));
       campaign.subject = absl::StrCat("subject ", Below(1000));
       // Cancelled is rare, and not final here: a store does not mind.
       campaign.state = static_cast<CampaignState>(OneIn(5) ? 3 : Below(3));
@@ -151,6 +153,7 @@ ports::Write RandomWrites::Append(ports::Store& store) {
   append.fingerprint = static_cast<uint64_t>(OneIn(12) ? 1 : append.chunk * 7);
   for (int64_t n = Below(14); n > 0; --n) {
     ports::AppendRecipients::Row row{Address(), random_.Unit(), {}};
+    if (OneIn(2)) row.engaged_day = static_cast<EngagedDay>(20'000 + Below(5));
     if (OneIn(3)) row.variables = {{"name", Name("v", 9)}, {"empty", ""}};
     if (OneIn(8)) {
       const auto length = static_cast<size_t>(900 + Below(2000));

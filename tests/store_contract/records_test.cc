@@ -119,6 +119,31 @@ TEST_P(RecordsTest, GivesAnIpOnePoolAndOnePlan) {
   EXPECT_TRUE(Do(NewPool("second", {"mta1-a"})).status.ok()) << "mta1-a has left pool main";
 }
 
+TEST_P(RecordsTest, PoolsDoNotOverflowInACircle) {
+  const auto spill = [&](const char* id, int64_t revision, const char* to) {
+    ports::Put<Pool> put = NewPool(id, {});
+    put.record.revision = revision;
+    put.record.overflow = PoolId(to);
+    return Do(put);
+  };
+  EXPECT_THAT(spill("a", 0, "nobody"), FailsWith(absl::StatusCode::kNotFound,
+                                                 "overflow_pool: pool \"nobody\" does not exist"));
+  EXPECT_TRUE(spill("c", 0, "").status.ok());
+  EXPECT_TRUE(spill("b", 0, "c").status.ok());
+  EXPECT_TRUE(spill("a", 0, "b").status.ok());
+  EXPECT_THAT(spill("c", 1, "a"), FailsWith(absl::StatusCode::kFailedPrecondition,
+                                            "overflow in a circle: c -> a -> b -> c"));
+  EXPECT_THAT(spill("c", 1, "c"), FailsWith(absl::StatusCode::kFailedPrecondition, "c -> c"));
+  EXPECT_TRUE(spill("b", 1, "").status.ok()) << "the chain is cut";
+  EXPECT_TRUE(spill("c", 1, "a").status.ok());
+  Reopen();
+  const std::vector<Pool> pools = store().LoadDirectory()->pools;
+  ASSERT_THAT(pools, SizeIs(4));
+  EXPECT_EQ(pools[0].overflow, PoolId("b"));
+  EXPECT_EQ(pools[1].overflow, PoolId());
+  EXPECT_EQ(pools[2].overflow, PoolId("a"));
+}
+
 TEST_P(RecordsTest, KeepsEveryFieldOfAPlan) {
   const Plan want = NewPlan("p1", "mta1-a").record;
   ASSERT_TRUE(Do(NewPlan("p1", "mta1-a")).status.ok());
@@ -204,6 +229,8 @@ TEST_P(RecordsTest, KeepsEveryFieldOfACampaignAndGivesItAKey) {
   EXPECT_EQ(got.feedback_sender_id, want.feedback_sender_id);
   EXPECT_EQ(got.tls, want.tls);
   EXPECT_EQ(got.lifetime, want.lifetime);
+  EXPECT_EQ(got.weight, want.weight);
+  EXPECT_EQ(got.sunset_days, want.sunset_days);
   EXPECT_EQ(got.state_reason, want.state_reason);
   EXPECT_EQ(got.create_time, want.create_time);
 }

@@ -188,7 +188,10 @@ TEST(SqliteStore, OpensEveryEarlierVersionWithItsRows) {
     std::vector<ports::WriteResult> results;
     ASSERT_TRUE(store
                     ->Commit({ports::Release{claims[0].lane, claims[0].day, {DeliveryId(2)}},
-                              ports::Claim{claims[0].lane, claims[0].day, {DeliveryId(2)}, absl::FromUnixSeconds(1772409600)}},
+                              ports::Claim{claims[0].lane,
+                                           claims[0].day,
+                                           {DeliveryId(2)},
+                                           absl::FromUnixSeconds(1772409600)}},
                              &results)
                     .ok());
     const auto& again = std::get<std::vector<ports::ClaimedDelivery>>(results[1].value);

@@ -72,6 +72,10 @@ ports::Put<Plan> NewPlan(const std::string& id, const std::string& ip) {
   put.record.window = {absl::Hours(8), absl::Hours(20)};
   put.record.start_date = kMonday;
   put.record.advance_rule = AdvanceRule::kCalendar;
+  put.record.engagement_floors = {{14, 30}, {0, 90}};
+  put.record.shape.hourly_weights.assign(24, 1);
+  put.record.shape.hourly_weights[9] = 5;
+  put.record.shape.sends_on[5] = put.record.shape.sends_on[6] = false;
   put.record.provider_ramps = {{ProviderId("gmail"), {{1, 30}, {3, 90}}},
                                {ProviderId("gmx"), {{2, 7}}}};
   put.record.guardrails.hard_bounces = {0.0123456789012345, 1.0 / 3, 0.7};
@@ -112,6 +116,8 @@ ports::Put<Campaign> NewCampaign(const std::string& id, const std::string& pool)
   put.record.feedback_sender_id = "shop1";
   put.record.tls = TlsPolicy::kRequired;
   put.record.lifetime = absl::Hours(48);
+  put.record.weight = 3;
+  put.record.sunset_days = 365;
   put.record.state = CampaignState::kSending;
   put.record.state_reason = "started";
   put.record.create_time = kStart;
