@@ -39,10 +39,10 @@ absl::Status Client::Outcome(const grpc::Status& status) const {
   return FromGrpc(status);
 }
 
-void Client::SetDeadline(grpc::ClientContext* call) const {
+void Client::SetDeadline(grpc::ClientContext* call, absl::Duration takes) const {
   // A span, so that nothing here needs to know what time it is.
   call->set_deadline(
-      gpr_time_from_millis(absl::ToInt64Milliseconds(options_.timeout), GPR_TIMESPAN));
+      gpr_time_from_millis(absl::ToInt64Milliseconds(options_.timeout + takes), GPR_TIMESPAN));
 }
 
 }  // namespace crescendo::cli

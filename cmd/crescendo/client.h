@@ -31,14 +31,15 @@ class Client {
   // `interrupt` must outlive this. Connects with the first call.
   Client(const ClientOptions& options, Interrupt* interrupt);
 
-  // One answer: Call(&v1::PlanService::Stub::GetPlan, request).
+  // One answer: Call(&v1::PlanService::Stub::GetPlan, request). `takes`: what the server needs for
+  // it beside the time of other calls.
   template <typename Stub, typename Request, typename Response>
   absl::StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                                              Response*),
-                                const Request& request) {
+                                const Request& request, absl::Duration takes = {}) {
     grpc::ClientContext call;
     Prepare(&call);
-    SetDeadline(&call);
+    SetDeadline(&call, takes);
     const Interrupt::Guard guard(interrupt_, &call);
     Response response;
     Stub stub(channel_);
@@ -96,7 +97,7 @@ class Client {
   const ClientOptions& options() const { return options_; }
 
  private:
-  void SetDeadline(grpc::ClientContext* call) const;
+  void SetDeadline(grpc::ClientContext* call, absl::Duration takes) const;
 
   const ClientOptions options_;
   Interrupt* const interrupt_;

@@ -20,6 +20,9 @@
 namespace crescendo::cli {
 namespace {
 
+// As long as the daemon gives a forecast, which it makes beside the mail (limits.forecast_limit).
+constexpr absl::Duration kTakes = absl::Seconds(30);
+
 using Stub = v1::ForecastService::Stub;
 
 struct ForecastOptions {
@@ -148,7 +151,8 @@ absl::Status ForecastPlan(const ForecastOptions& options, Context& context) {
   v1::ForecastPlanRequest request;
   ASSIGN_OR_RETURN(*request.mutable_name(), PlanName(options.name));
   request.set_horizon_days(static_cast<int32_t>(std::min<int64_t>(options.days, INT32_MAX)));
-  ASSIGN_OR_RETURN(const v1::Forecast forecast, context.client.Call(&Stub::ForecastPlan, request));
+  ASSIGN_OR_RETURN(const v1::Forecast forecast,
+                   context.client.Call(&Stub::ForecastPlan, request, kTakes));
   Emit(context, forecast, [&context](const v1::Forecast& shown) { PrintPlan(context, shown); });
   return absl::OkStatus();
 }
@@ -158,7 +162,7 @@ absl::Status ForecastCampaign(const ForecastOptions& options, Context& context) 
   ASSIGN_OR_RETURN(*request.mutable_name(), CampaignName(options.name));
   request.set_horizon_days(static_cast<int32_t>(std::min<int64_t>(options.days, INT32_MAX)));
   ASSIGN_OR_RETURN(const v1::Forecast forecast,
-                   context.client.Call(&Stub::ForecastCampaign, request));
+                   context.client.Call(&Stub::ForecastCampaign, request, kTakes));
   Emit(context, forecast, [&context](const v1::Forecast& shown) { PrintCampaign(context, shown); });
   return absl::OkStatus();
 }
@@ -244,7 +248,7 @@ absl::Status Explain(const std::string& what, Context& context) {
   v1::ExplainWaitRequest request;
   RETURN_IF_ERROR(Fill(what, &request));
   ASSIGN_OR_RETURN(const v1::ExplainWaitResponse response,
-                   context.client.Call(&Stub::ExplainWait, request));
+                   context.client.Call(&Stub::ExplainWait, request, kTakes));
   Emit(context, response, [&context](const v1::ExplainWaitResponse& shown) {
     for (const v1::Explanation& one : shown.explanations()) PrintExplanation(context, one);
   });

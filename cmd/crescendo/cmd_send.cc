@@ -138,8 +138,8 @@ class Watch {
     looked_ahead_ = now;
     v1::ForecastCampaignRequest request;
     request.set_name(name_);
-    const absl::StatusOr<v1::Forecast> forecast =
-        context_.client.Call(&v1::ForecastService::Stub::ForecastCampaign, request);
+    const absl::StatusOr<v1::Forecast> forecast = context_.client.Call(
+        &v1::ForecastService::Stub::ForecastCampaign, request, absl::Seconds(30));
     // Of those on their way nothing is foretold.
     if (!forecast.ok() || forecast->recipients() == 0) return;
     const v1::Estimate& finish = forecast->finish();

@@ -57,10 +57,14 @@ absl::Status TraceStream::Begin(const v1::TraceRequest& request) {
     return absl::UnimplementedError("this daemon has no SMTP client to watch");
   }
   ASSIGN_OR_RETURN(ports::TraceFilter filter, FilterFrom(request));
-  RETURN_IF_ERROR(streams_->Add(shared_from_this()));
+  // Who counts the streams may take one that is counted for one that listens.
   ASSIGN_OR_RETURN(
       const int64_t watcher,
       tracer_->Watch(std::move(filter), [self = shared_from_this()] { self->Wake(); }));
+  if (const absl::Status added = streams_->Add(shared_from_this()); !added.ok()) {
+    tracer_->Unwatch(watcher);
+    return added;
+  }
   base::MutexLock lock(&mu_);
   watcher_ = watcher;
   if (!ended_) {

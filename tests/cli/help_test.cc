@@ -72,6 +72,9 @@ const Lines& Needs(const std::string& noun, const std::string& verb) {
   return noun == "campaign" ? *kPool : *kNothing;
 }
 
+// Two weeks: longer than a campaign's retries, shorter than anything is kept.
+constexpr int kMostMinutes = 20'000;
+
 enum class Lasts { kShort, kUntilStopped, kAsLongAsTheMail };
 
 class Setting {
@@ -107,7 +110,7 @@ class Setting {
     if (lasts == Lasts::kAsLongAsTheMail) {
       std::atomic<bool> over{false};
       std::thread time([&] {
-        while (!over) world_.Advance(absl::Hours(1));
+        for (int i = 0; i < kMostMinutes && !over; ++i) world_.Advance(absl::Minutes(1));
       });
       const Ran ran = RunProgram(world_.address(), line, options);
       over = true;
@@ -117,8 +120,11 @@ class Setting {
     options.on_out = [&](const std::string&) { interrupt.Trigger(); };
     std::thread later([this, &interrupt] {
       while (world_.open_streams() == 0 && !interrupt.triggered()) std::this_thread::yield();
-      // Something happens that the streams tell of; again, as an open one may not listen yet.
-      while (!interrupt.triggered()) world_.Advance(absl::Hours(1));
+      // Something happens that the streams tell of; again, as an open one may not listen yet. Not
+      // for ever: what is old is pruned.
+      for (int i = 0; i < kMostMinutes && !interrupt.triggered(); ++i) {
+        world_.Advance(absl::Minutes(1));
+      }
     });
     const Ran ran = RunProgram(world_.address(), line, options);
     interrupt.Trigger();

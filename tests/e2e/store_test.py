@@ -79,7 +79,7 @@ class StoreTest(harness.RigTest):
         said = self.tool("check", self.store, code=1)
         self.assertRegex(said, r"ledger +fault +.*mta1-a × gmail on .* says \d+ accepted where the "
                                r"events tell of \d+")
-        self.assertIn("1 of 11 checks found a fault; restore the last good backup", said)
+        self.assertIn("1 of 12 checks found a fault; restore the last good backup", said)
         said = self.tool("restore", self.store, "--to", self.rig.folder / "new.db", code=1)
         self.assertIn("is incomplete or damaged: ledger: ", said)
         self.assertFalse((self.rig.folder / "new.db").exists())
