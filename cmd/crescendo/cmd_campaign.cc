@@ -155,8 +155,7 @@ void AddCampaignCommands(CommandTree& tree) {
       .Example("crescendo campaign list")
       .Run([](Context& context) { return List(context); });
   WithContent(tree.Verb("campaign", "update",
-                        "Change a campaign: a draft; later --lifetime, --tls, --weight and "
-                        "--sunset-days alone"),
+                        "Change a draft; later --lifetime, --tls, --weight, --sunset-days alone"),
               o,
               /*required=*/false)
       .Argument("NAME", &o->name, "spring or campaigns/spring")

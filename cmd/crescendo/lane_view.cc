@@ -73,6 +73,12 @@ Phrase PhraseOf(v1::Wait::Reason reason) {
       return {"waits for replies"};
     case v1::Wait::NOT_IN_POOL:
       return {"the IP is in no pool"};
+    case v1::Wait::RESERVED_FOR_WARMING:
+      return {"kept for the pool's warming IPs"};
+    case v1::Wait::NOT_ENGAGED_ENOUGH:
+      return {"who is left was not engaged lately enough"};
+    case v1::Wait::CAMPAIGN_SHARE:
+      return {"other campaigns have their turn"};
     case v1::Wait::LOADING:
       return {"the daemon has just started and loads the queue"};
     default:

@@ -185,6 +185,8 @@ class Shard::Impl {
   // Before somebody is taken from them.
   void Prepare(const Sources& sources, ProviderIndex provider) const;
   int64_t DemandOf(const IpState& ip, const LaneBook& lane) const;
+  // The same, and those that a floor does not let through yet.
+  int64_t QueuedFor(const IpState& ip, const LaneBook& lane) const;
   // Pinned recipients whose IP has left go where they belong now.
   void Rehouse();
   RecipientQueue NewQueue() const;  // Knows the floors.

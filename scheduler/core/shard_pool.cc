@@ -124,6 +124,16 @@ int64_t Shard::Impl::DemandOf(const IpState& ip, const LaneBook& lane) const {
   return demand;
 }
 
+int64_t Shard::Impl::QueuedFor(const IpState& ip, const LaneBook& lane) const {
+  int64_t queued = lane.pinned.size();
+  for (const Source& source : SourcesOf(ip, lane.provider)) {
+    const int64_t kept =
+        source.reach.beyond_reserve ? pools_[source.pool].kept[lane.provider].count : 0;
+    queued += std::max<int64_t>(source.queue->size() - kept, 0);
+  }
+  return queued;
+}
+
 RecipientQueue Shard::Impl::NewQueue() const {
   RecipientQueue queue;
   queue.SetToday(TodayUtc());

@@ -73,7 +73,7 @@ LaneStatus Shard::Impl::StatusOf(const IpState& ip, const LaneBook& lane,
       if (own.provider == lane.lane.provider) status.own_ramp = own;
     }
   }
-  status.queued = DemandOf(ip, lane);
+  status.queued = QueuedFor(ip, lane);
   status.retrying = lane.pinned.waiting();
   for (const Source& source : SourcesOf(ip, lane.provider)) {
     status.retrying += source.queue->waiting();
@@ -108,7 +108,7 @@ std::vector<LaneStatus> Shard::Impl::LanesOf(const IpState& ip) const {
         row != lane->ledger.end() && (row->second.used() > 0 || row->second.deferred > 0);
     const Throttle::State& throttle = lane->throttle.state();
     // Of how many recipients wait for which lane, nothing is known while they are loaded.
-    if (used || loading_.has_value() || DemandOf(ip, *lane) > 0 || lane->paused ||
+    if (used || loading_.has_value() || QueuedFor(ip, *lane) > 0 || lane->paused ||
         !lane->connections.empty() || throttle.stop_count > 0 || throttle.connection_limit > 0) {
       lanes.push_back(StatusOf(ip, *lane, shares));
     }

@@ -1,5 +1,7 @@
 #include "scheduler/service/engagement_handlers.h"
 
+#include <algorithm>
+
 #include "scheduler/base/status_macros.h"
 #include "scheduler/service/convert.h"
 #include "scheduler/service/names.h"
@@ -103,7 +105,10 @@ grpc::ServerUnaryReactor* EngagementHandlers::RecordEngagement(
         answer.With<ports::EngagementOutcome>([response](const ports::EngagementOutcome& outcome) {
           response->set_recorded(outcome.recorded);
           response->set_repeated(outcome.repeated);
-          response->set_reranked(std::ssize(outcome.rescored));
+          // Of the others only the day of their last engagement has moved.
+          response->set_reranked(
+              std::count_if(outcome.rescored.begin(), outcome.rescored.end(),
+                            [](const Rescored& one) { return one.score != one.old_score; }));
         }));
     return absl::OkStatus();
   });

@@ -53,7 +53,9 @@ const Lines& Needs(const std::string& noun, const std::string& verb) {
   static const Lines* const kIps =
       new Lines{"ip create mta1-a --address 192.0.2.10 --ehlo-name a.example.com",
                 "ip create mta1-b --address 192.0.2.11 --ehlo-name b.example.com",
-                "ip create mta1-c --address 192.0.2.12 --ehlo-name c.example.com"};
+                "ip create mta1-c --address 192.0.2.12 --ehlo-name c.example.com",
+                "ip create mta1-d --address 192.0.2.13 --ehlo-name d.example.com",
+                "ip create mta2-a --address 192.0.2.20 --ehlo-name e.example.com"};
   static const Lines* const kPool = new Lines{(*kIps)[0], "pool create main --ip mta1-a"};
   static const Lines* const kSending = new Lines{
       (*kIps)[0],
@@ -71,9 +73,6 @@ const Lines& Needs(const std::string& noun, const std::string& verb) {
   if (noun == "pool" || noun == "plan" || noun.empty()) return *kIps;
   return noun == "campaign" ? *kPool : *kNothing;
 }
-
-// Two weeks: longer than a campaign's retries, shorter than anything is kept.
-constexpr int kMostMinutes = 20'000;
 
 enum class Lasts { kShort, kUntilStopped, kAsLongAsTheMail };
 
@@ -108,9 +107,14 @@ class Setting {
     options.environment = {{"CRESCENDO_PROFILES", "profiles.textproto"}};
     if (lasts == Lasts::kShort) return RunProgram(world_.address(), line, options);
     if (lasts == Lasts::kAsLongAsTheMail) {
-      std::atomic<bool> over{false};
+      std::atomic<bool> over{false}, watched{false};
+      options.on_err = [&](const std::string& so_far) {
+        if (absl::StrContains(so_far, " done, ")) watched = true;
+      };
       std::thread time([&] {
-        for (int i = 0; i < kMostMinutes && !over; ++i) world_.Advance(absl::Minutes(1));
+        // Not before it is watched, for that too is a matter of its own time.
+        while (!watched && !over) std::this_thread::yield();
+        while (!over) world_.Advance(absl::Minutes(1));
       });
       const Ran ran = RunProgram(world_.address(), line, options);
       over = true;
@@ -120,11 +124,9 @@ class Setting {
     options.on_out = [&](const std::string&) { interrupt.Trigger(); };
     std::thread later([this, &interrupt] {
       while (world_.open_streams() == 0 && !interrupt.triggered()) std::this_thread::yield();
-      // Something happens that the streams tell of; again, as an open one may not listen yet. Not
-      // for ever: what is old is pruned.
-      for (int i = 0; i < kMostMinutes && !interrupt.triggered(); ++i) {
-        world_.Advance(absl::Minutes(1));
-      }
+      // Something happens that the streams tell of; again, as an open one may not listen yet. By
+      // minutes: half a year would take minutes of ours, and then what is old is pruned.
+      while (!interrupt.triggered()) world_.Advance(absl::Minutes(1));
     });
     const Ran ran = RunProgram(world_.address(), line, options);
     interrupt.Trigger();

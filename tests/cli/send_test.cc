@@ -35,10 +35,11 @@ class SendTest : public testing::Test {
     return RunProgram(world_.address(), absl::StrCat("crescendo ", line), options);
   }
   // While time goes by.
-  Ran RunToTheEnd(const std::string& line, const ProgramOptions& options = {}) {
+  Ran RunToTheEnd(const std::string& line) {
     std::atomic<bool> over{false};
+    ProgramOptions options;
     std::thread time([&] {
-      for (int i = 0; i < 2'000 && !over; ++i) world_.Advance(absl::Minutes(10));
+      while (!over) world_.Advance(absl::Minutes(1));
     });
     const Ran ran = Run(line, options);
     over = true;
@@ -74,7 +75,7 @@ TEST_F(SendTest, CtrlCEndsTheWatchingAlone) {
   Interrupt interrupt;
   ProgramOptions options{.terminal = true, .width = 100, .interrupt = &interrupt};
   options.on_err = [&](const std::string& so_far) {
-    if (absl::StrContains(so_far, "of 2 done")) interrupt.Trigger();
+    if (absl::StrContains(so_far, "done about")) interrupt.Trigger();
   };
   const Ran ran = Run(kSendLate, options);
   EXPECT_EQ(ran.code, 130);

@@ -374,7 +374,8 @@ TEST(Explain, ARecipientUnderTheFloorLearnsWhenThatEnds) {
   append.chunk = 2;
   append.now = kNoon;
   for (int i = 0; i < 50; ++i) {
-    append.rows.push_back({absl::StrCat("keen", i, "@gmail.test"), 0.1, {}, EngagedDayOf(kNoon)});
+    append.rows.push_back({absl::StrCat("keen", i, "@gmail.test"), 0.1, {}});
+    append.rows.back().engaged_day = EngagedDayOf(kNoon);
   }
   ASSERT_TRUE(rig.Await<ports::AppendOutcome>(
                      [&](auto done) { rig.engine().Import(std::move(append), std::move(done)); })
