@@ -9,6 +9,7 @@ build_packages=(
   clang-19 mold ninja-build cmake pkg-config
   libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev protobuf-compiler libabsl-dev
   libasio-dev libcli11-dev libre2-dev libsqlite3-dev libssl-dev libspdlog-dev nlohmann-json3-dev
+  libboost1.81-dev prometheus-cpp-dev libjs-chart.js  # The page, the JSON API and the metrics.
   libxxhash-dev libidn2-dev libunbound-dev dns-root-data libgmime-3.0-dev
 )
 # smtp-sink and aiosmtpd are receivers that the sender is tested against; no service is started.

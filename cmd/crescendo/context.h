@@ -7,11 +7,13 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "cmd/crescendo/client.h"
-#include "cmd/crescendo/json.h"
 #include "cmd/crescendo/streams.h"
 #include "scheduler/base/clock.h"
+#include "scheduler/service/json.h"
 
 namespace crescendo::cli {
+
+using service::JsonLine;
 
 // Options that every command takes.
 struct GlobalOptions {

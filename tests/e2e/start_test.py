@@ -60,10 +60,10 @@ class StartTest(harness.RigTest):
                 self.assertIn(wanted, self.refused(2, *words))
 
     def test_sockets_without_descriptors_are_named(self):
-        # 500 connections by default, and 256 for all else: gRPC's listener must never go without.
+        # 500 connections by default, 256 of HTTP, and 256 for all else: gRPC's listener must never go without.
         text = self.rig.run("/bin/sh", "-c", 'ulimit -n 700; exec "$@"', "-",
                             harness.BIN / "crescendod", "--data-dir", self.rig.folder / "data", code=2)
-        self.assertIn("limits.max_connections is 500, for which 756 open files are needed", text)
+        self.assertIn("limits.max_connections is 500 and http.max_connections 256, for which 1012 open files", text)
         self.assertIn("this process may have 700", text)
 
     def test_a_broken_route_table_is_named_with_its_line(self):

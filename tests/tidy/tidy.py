@@ -40,12 +40,13 @@ ROOMS = {
     "store/sqlite": PORTS + ["store"],
     "store/postgres": PORTS + ["store"],
     # Speaks gRPC, and nothing else with the daemon; of a stopped one it checks and restores the file.
-    "cmd/crescendo": BASE + API + ["store/sqlite/check.h", "store/sqlite/restore.h"],
+    "cmd/crescendo": BASE + API + ["scheduler/service/json.h", "store/sqlite/check.h",
+                                   "store/sqlite/restore.h"],
     # A witness: it shares the score's formula with the sender, and none of its books.
     "cmd/crescendo-sandbox": DOMAIN + CONFIG + ["crescendo/sandbox/v1", "scheduler/core/engagement.h"],
     # Wires: knows every concrete type. Nobody includes it.
     "cmd/crescendod": ENGINE + CONFIG + SMTP + [
-        "scheduler/providers", "scheduler/service", "smtp_client/delivery", "smtp_client/dkim",
+        "scheduler/dashboard", "scheduler/providers", "scheduler/service", "smtp_client/delivery", "smtp_client/dkim",
         "smtp_client/message", "smtp_client/resolve", "store", "store/memory", "store/sqlite",
         "store/postgres"],
 }
@@ -64,6 +65,8 @@ LIBRARIES = [
     ("libidn2", r"idn2", ["scheduler/domain"]),
     ("libunbound", r"unbound\.h$", ["smtp_client/resolve"]),
     ("GMime", r"gmime/", ["smtp_client/message"]),
+    ("Boost", r"boost/", ["scheduler/dashboard"]),
+    ("prometheus-cpp", r"prometheus/", ["scheduler/dashboard"]),
     ("SQL", r"sqlite3|libpq|postgresql/", ["store/sqlite", "store/postgres"]),
 ]
 

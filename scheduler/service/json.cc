@@ -1,4 +1,4 @@
-#include "cmd/crescendo/json.h"
+#include "scheduler/service/json.h"
 
 #include <cmath>
 
@@ -8,7 +8,7 @@
 #include "google/protobuf/util/time_util.h"
 #include "nlohmann/json.hpp"
 
-namespace crescendo::cli {
+namespace crescendo::service {
 namespace {
 
 using google::protobuf::FieldDescriptor;
@@ -118,4 +118,4 @@ std::string JsonLine(const Message& message) {
   return ToJson(message).dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
 }
 
-}  // namespace crescendo::cli
+}  // namespace crescendo::service

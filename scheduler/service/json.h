@@ -1,4 +1,4 @@
-// json.h: messages as JSON for programs (-o json).
+// json.h: messages as JSON for programs: the CLI's -o json, and the dashboard's API.
 //
 // One object on one line, fields as named in the .proto and in its order, every field present but
 // unset messages and unset optional fields. Enums are names, times are RFC 3339, durations "7s".
@@ -11,8 +11,8 @@
 
 #include "google/protobuf/message.h"
 
-namespace crescendo::cli {
+namespace crescendo::service {
 
 std::string JsonLine(const google::protobuf::Message& message);
 
-}  // namespace crescendo::cli
+}  // namespace crescendo::service
