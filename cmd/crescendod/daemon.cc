@@ -20,6 +20,7 @@
 #include "scheduler/base/real_clock.h"
 #include "scheduler/base/status_macros.h"
 #include "scheduler/dashboard/dashboard.h"
+#include "scheduler/dashboard/metered_store.h"
 #include "scheduler/engine/engine.h"
 #include "scheduler/providers/provider_loader.h"
 #include "scheduler/service/server.h"
@@ -106,6 +107,8 @@ class Daemon {
   std::unique_ptr<smtp::Verp> verp_;
   std::unique_ptr<smtp::CampaignComposer> composer_;
   std::unique_ptr<ports::Store> store_;
+  std::unique_ptr<dashboard::Metrics> metrics_;
+  std::unique_ptr<dashboard::MeteredStore> metered_store_;
   std::unique_ptr<smtp::TraceHub> traces_;
   std::unique_ptr<smtp::SmtpTransport> transport_;
   std::unique_ptr<engine::Engine> engine_;
@@ -198,9 +201,12 @@ absl::Status Daemon::Start() {
   transport.traces = traces_.get();
   ASSIGN_OR_RETURN(transport_, smtp::SmtpTransport::Create(transport));
 
+  metrics_ = std::make_unique<dashboard::Metrics>(&providers_->catalog);
+  metered_store_ =
+      std::make_unique<dashboard::MeteredStore>(store_.get(), metrics_.get(), real_clock_.get());
   const engine::Edges edges{
       .clock = clock_.get(),
-      .store = store_.get(),
+      .store = metered_store_.get(),
       .transport = transport_.get(),
       .resolver = resolver_.get(),
       .composer = composer_.get(),
@@ -235,9 +241,12 @@ absl::Status Daemon::StartDashboard() {
   options.listener.port = http.listen.port;
   options.listener.socket_path = http.listen.socket_path;
   options.listener.max_connections = http.max_connections;
-  options.site = {http.allowed_hosts, operator_token_, CRESCENDO_VERSION};
+  options.site.allowed_hosts = http.allowed_hosts;
+  options.site.operator_token = operator_token_;
+  options.site.version = CRESCENDO_VERSION;
   options.call_limit = settings_.forecast_limit + absl::Seconds(5);
-  auto started = dashboard::Dashboard::Start(engine_.get(), server_.get(), options);
+  auto started = dashboard::Dashboard::Start(engine_.get(), server_.get(), metrics_.get(),
+                                             real_clock_.get(), options);
   if (started.ok()) {
     dashboard_ = *std::move(started);
     return absl::OkStatus();

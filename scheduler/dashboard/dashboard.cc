@@ -8,8 +8,10 @@ namespace crescendo::dashboard {
 
 absl::StatusOr<std::unique_ptr<Dashboard>> Dashboard::Start(engine::Engine* engine,
                                                             service::Server* server,
+                                                            Metrics* metrics,
+                                                            const base::Clock* real_clock,
                                                             const Options& options) {
-  std::unique_ptr<Dashboard> dashboard(new Dashboard(engine, server, options));
+  std::unique_ptr<Dashboard> dashboard(new Dashboard(engine, server, metrics, real_clock, options));
   Site* const site = &dashboard->site_;
   ASSIGN_OR_RETURN(dashboard->listener_,
                    Listener::Start(options.listener, [site](Request request, Responder responder) {
@@ -18,15 +20,28 @@ absl::StatusOr<std::unique_ptr<Dashboard>> Dashboard::Start(engine::Engine* engi
   return dashboard;
 }
 
-Dashboard::Dashboard(engine::Engine* engine, service::Server* server, const Options& options)
-    : calls_(server->InProcessChannel(), options.call_limit),
-      site_(engine, &calls_, options.site) {}
+Dashboard::Dashboard(engine::Engine* engine, service::Server* server, Metrics* metrics,
+                     const base::Clock* real_clock, const Options& options)
+    : server_(server),
+      calls_(server->InProcessChannel(), options.call_limit),
+      live_(&calls_, &engine->clock(), real_clock, options.live),
+      site_(engine, &calls_, metrics, &live_, WithCounts(options.site)) {}
+
+SiteOptions Dashboard::WithCounts(SiteOptions options) const {
+  options.open_connections = [this] { return listener_ == nullptr ? 0 : open_connections(); };
+  options.open_streams = [this] { return server_->open_streams(); };
+  return options;
+}
 
 Dashboard::~Dashboard() { Stop(); }
 
-void Dashboard::BeginStop() { site_.BeginStop(); }
+void Dashboard::BeginStop() {
+  site_.BeginStop();
+  live_.Stop();
+}
 
 void Dashboard::Stop() {
+  live_.Stop();
   if (listener_ != nullptr) listener_->Stop();
 }
 

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "scheduler/dashboard/listener.h"
+#include "scheduler/dashboard/live.h"
 #include "scheduler/dashboard/site.h"
 #include "scheduler/engine/engine.h"
 #include "scheduler/service/server.h"
@@ -22,13 +23,16 @@ struct Options {
   ListenerOptions listener;
   SiteOptions site;
   absl::Duration call_limit = absl::Seconds(35);  // Of one question to the service.
+  Live::Options live;
 };
 
 class Dashboard {
  public:
-  // Serves at once. UNAVAILABLE: the address cannot be listened on. Both outlive the dashboard.
+  // Serves at once. UNAVAILABLE: the address cannot be listened on. All outlive the dashboard.
+  // `metrics`: of the MeteredStore that the engine has.
   static absl::StatusOr<std::unique_ptr<Dashboard>> Start(engine::Engine* engine,
-                                                          service::Server* server,
+                                                          service::Server* server, Metrics* metrics,
+                                                          const base::Clock* real_clock,
                                                           const Options& options);
   ~Dashboard();  // Stops.
 
@@ -41,9 +45,13 @@ class Dashboard {
   int open_connections() const;
 
  private:
-  Dashboard(engine::Engine* engine, service::Server* server, const Options& options);
+  Dashboard(engine::Engine* engine, service::Server* server, Metrics* metrics,
+            const base::Clock* real_clock, const Options& options);
+  SiteOptions WithCounts(SiteOptions options) const;
 
+  service::Server* const server_;
   Calls calls_;
+  Live live_;
   Site site_;
   std::unique_ptr<Listener> listener_;  // Last: it stops before what it asks goes.
 };

@@ -3,7 +3,8 @@
 // Paths are resource names (AIP-122, 127, 136): GET /api/v1/plans/warm-a, GET
 // /api/v1/plans/warm-a:progress, POST /api/v1/plans/warm-a:pause. README.md lists them.
 //
-// Errors   INVALID_ARGUMENT: a broken %-escape, or no UTF-8. NOT_FOUND: no such path. UNIMPLEMENTED: the path is
+// Errors   INVALID_ARGUMENT: a broken %-escape, or no UTF-8. NOT_FOUND: no such path.
+// UNIMPLEMENTED: the path is
 //          there, but not for this verb.
 // Threads  pure functions, safe from any thread.
 #pragma once

@@ -1,13 +1,19 @@
 #include "scheduler/dashboard/site.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
+
+#include <prometheus/text_serializer.h>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
 #include "scheduler/base/status_macros.h"
+#include "scheduler/dashboard/assets.h"
 #include "scheduler/dashboard/hosts.h"
+#include "scheduler/dashboard/lane_metrics.h"
 #include "scheduler/dashboard/operator_token.h"
 #include "scheduler/dashboard/transcode.h"
 #include "scheduler/service/errors.h"
@@ -24,8 +30,9 @@ Response PlainError(const absl::Status& status) {
 
 }  // namespace
 
-Site::Site(engine::Engine* engine, Calls* calls, const SiteOptions& options)
-    : engine_(engine), calls_(calls), options_(options) {
+Site::Site(engine::Engine* engine, Calls* calls, Metrics* metrics, Live* live,
+           const SiteOptions& options)
+    : engine_(engine), calls_(calls), metrics_(metrics), live_(live), options_(options) {
   for (const Route& route : Routes()) (void)MethodOf(route.method);
 }
 
@@ -45,9 +52,12 @@ void Site::Answer(Request request, Responder responder) {
   }
   if (request.path == "/healthz") return AnswerHealth(std::move(responder));
   if (request.path == "/readyz") return AnswerReady(std::move(responder));
+  if (request.path == "/metrics") return AnswerMetrics(std::move(responder));
   if (request.path == "/viewer") return AnswerViewer(request, std::move(responder));
-  responder.Send(PlainError(
-      absl::NotFoundError("there is no such page; the API is at /api/v1/, the page at /")));
+  if (request.path == "/live") {
+    return responder.Send({.content_type = "text/event-stream", .feed = live_->NewFeed()});
+  }
+  responder.Send(AssetResponse(request));
 }
 
 void Site::AnswerHealth(Responder responder) const {
@@ -73,6 +83,30 @@ void Site::AnswerReady(Responder responder) {
       return shared->Send(std::move(response));
     }
     shared->Send({.body = "ok\n", .headers = {{"Cache-Control", "no-store"}}});
+  });
+}
+
+void Site::AnswerMetrics(Responder responder) {
+  const auto shared = std::make_shared<Responder>(std::move(responder));
+  engine_->ListPlans([this, shared](absl::StatusOr<std::vector<Plan>> plans) {
+    if (!plans.ok()) return shared->Send(PlainError(plans.status()));
+    engine_->ListLanes(EgressIpId(), [this, shared, plans = *std::move(plans)](
+                                         absl::StatusOr<std::vector<core::LaneStatus>> lanes) {
+      if (!lanes.ok()) return shared->Send(PlainError(lanes.status()));
+      std::vector<prometheus::MetricFamily> all = metrics_->Collect();
+      const auto add = [&](std::vector<prometheus::MetricFamily> more) {
+        std::move(more.begin(), more.end(), std::back_inserter(all));
+      };
+      add(LaneFamilies(*lanes, engine_->clock().Now().wall, &metrics_->labels()));
+      add(PlanFamilies(plans));
+      add({GaugeFamily("crescendo_http_connections", "Connections to this listener",
+                       options_.open_connections()),
+           GaugeFamily("crescendo_streams", "Imports, watches and event streams that are open",
+                       static_cast<double>(options_.open_streams()))});
+      shared->Send({.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                    .body = prometheus::TextSerializer().Serialize(all),
+                    .headers = {{"Cache-Control", "no-store"}}});
+    });
   });
 }
 

@@ -6,7 +6,9 @@
 
 #include <memory>
 
+#include "scheduler/base/real_clock.h"
 #include "scheduler/dashboard/dashboard.h"
+#include "scheduler/dashboard/metered_store.h"
 #include "scheduler/service/server.h"
 #include "tests/dashboard/http_client.h"
 #include "tests/support/rig.h"
@@ -19,15 +21,20 @@ constexpr char kBearer[] = "Authorization: Bearer 0123456789abcdef\r\n";
 class DashboardTest : public testing::Test {
  protected:
   explicit DashboardTest(ListenerOptions listener = {}, std::string token = kToken)
-      : rig_(engine::Threads::kOwn) {
+      : metered_(&store_, &metrics_, &clock_), rig_(engine::Threads::kOwn, {}, &metered_) {
     EXPECT_TRUE(rig_.Start().ok());
     rig_.MakePool();
     server_ = service::Server::Start(&rig_.engine(), &rig_.resolver(), {}).value();
     Options options;
     options.listener = listener;
     options.listener.host = "127.0.0.1";
-    options.site = {{"crescendo.corp.example"}, token, "1.2.3"};
-    dashboard_ = Dashboard::Start(&rig_.engine(), server_.get(), options).value();
+    options.site.allowed_hosts = {"crescendo.corp.example"};
+    options.site.operator_token = token;
+    options.site.version = "1.2.3";
+    options.live = {.interval = absl::Milliseconds(5), .rest = 1};
+    dashboard_ =
+        Dashboard::Start(&rig_.engine(), server_.get(), &metrics_, real_clock_.get(), options)
+            .value();
     port_ = dashboard_->port();
   }
   // As the daemon does.
@@ -37,6 +44,12 @@ class DashboardTest : public testing::Test {
     dashboard_.reset();
   }
 
+  const ProviderCatalog catalog_{{{.id = ProviderId("gmail")}}, {.id = ProviderId("default")}};
+  Metrics metrics_{&catalog_};
+  support::FaultStore store_;
+  support::SimClock clock_{support::kNoon};
+  const std::unique_ptr<base::Clock> real_clock_ = base::NewRealClock();
+  MeteredStore metered_;
   support::Rig rig_;
   std::unique_ptr<service::Server> server_;
   std::unique_ptr<Dashboard> dashboard_;
