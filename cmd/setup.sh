@@ -16,6 +16,7 @@ build_packages=(
 # strace kills it at system calls. dkim and libopendkim verify what it signs.
 test_packages=(libgtest-dev libgmock-dev libclang-rt-19-dev python3-aiosmtpd strace openssl
   python3-dkim python3-nacl libopendkim-dev
+  chromium python3-websocket  # The page, in a browser.
   ldnsutils libevent-2.1-7 libfstrm0 libprotobuf-c1)  # For the name server: tests/support/fetch_nsd.sh.
 
 packages=("${build_packages[@]}")

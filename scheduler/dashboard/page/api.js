@@ -37,6 +37,19 @@ export async function list(path, field, parameters = {}, most = 5000) {
   return { items, more: token !== "" };
 }
 
+// Forecasts cost the daemon a thread each, and it makes only some at once: one at a time, kept for a
+// minute. Errors are {fault}.
+const forecasts = new Map();
+let lastForecast = Promise.resolve();
+export function forecastOf(name) {
+  const kept = forecasts.get(name);
+  if (kept && Date.now() - kept.since < 60000) return kept.made;
+  const made = lastForecast.then(() => get(`${name}:forecast`)).catch((error) => ({ fault: error.message }));
+  lastForecast = made;
+  forecasts.set(name, { since: Date.now(), made });
+  return made;
+}
+
 // The newest events of a filter: among the last `window` of all. There is no list from the newest on.
 export async function newestEvents(filter, window = 20000, most = 3000) {
   const { last_event, first_event } = await get("events", { page_size: 1 });

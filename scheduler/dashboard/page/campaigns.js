@@ -1,7 +1,7 @@
 // How far each campaign is, when it ends, and what became of its recipients.
 import { h, replace, badge, bar, empty, card, table } from "./dom.js";
 import { state, sorted } from "./live.js";
-import { get, newestEvents, actions } from "./api.js";
+import { forecastOf, newestEvents, actions } from "./api.js";
 import { count, id, percent, campaignKind, shortTime, words } from "./format.js";
 
 const PARTS = [["accepted", "accepted"], ["bounced", "bounced"], ["deferred", "deferred, tried again"], ["other", "expired, suppressed, cancelled, in doubt"], ["waiting", "waiting"]];
@@ -31,7 +31,7 @@ export function campaigns(main, chosen) {
       if (gone) return;
       if (forecasts.has(one.name) || one.state === "CANCELLED" || one.counts.total === 0) continue;
       forecasts.set(one.name, null);
-      forecasts.set(one.name, await get(`${one.name}:forecast`).catch((error) => ({ fault: error.message })));
+      forecasts.set(one.name, await forecastOf(one.name));
       if (!gone) update();
     }
     asking = false;
@@ -65,7 +65,7 @@ export function campaigns(main, chosen) {
       group.providers.set(id(event.provider), (group.providers.get(id(event.provider)) ?? 0) + 1);
       group.last = event;
     }
-    const rows = [...groups].sort((a, b) => b[1].events - a[1].events).map(([reason, group]) => [words(reason), count(group.events), [...group.providers].sort((a, b) => b[1] - a[1]).slice(0, 4).map(([name, n]) => `${name || "?"} ${n}`).join(", "), h("span", { class: "reply note" }, group.last.text || "–")]);
+    const rows = [...groups].sort((a, b) => b[1].events - a[1].events).map(([reason, group]) => [words(reason), count(group.events), [...group.providers].sort((a, b) => b[1] - a[1]).slice(0, 4).map(([name, n]) => `${name || "?"} ${n}`).join(", "), h("span", { class: "reply note clamp", title: group.last.text }, group.last.text || "–")]);
     replace(bounces, card("Bounces by reason", `Of ${found.whole ? "all" : "the newest"} ${count(found.items.length)} that are kept as events`, found.fault ? h("div", { class: "fault" }, found.fault)
       : rows.length ? table([{ title: "Reason" }, { title: "Recipients", n: true }, { title: "Where most" }, { title: "The last reply" }], rows, "Bounces by reason") : empty("No bounce", "Everything that was answered for good was accepted.")));
   }

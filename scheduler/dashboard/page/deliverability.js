@@ -30,7 +30,7 @@ function laneTable(lanes) {
 }
 
 export function deliverability(main) {
-  const tiles = h("div", { class: "tiles" }), choose = h("div", { class: "filters" }), rails = h("div", { class: "two" }), today = h("div", {}), growth = h("div", {});
+  const tiles = h("div", { class: "tiles" }), choose = h("div", { class: "filters" }), rails = h("div", { class: "three" }), today = h("div", {}), growth = h("div", {});
   main.append(h("div", { class: "head" }, h("h1", {}, "Deliverability")), tiles, choose, rails, today, growth);
   let gone = false, chosen = "", drawn = "", charts = [];
   const keep = (holder) => charts.push(...holder.querySelectorAll(".chart"));

@@ -71,7 +71,7 @@ export function events(main, query) {
       if (!items.children.length) replace(items, h("li", {}, empty("Nothing like that yet", "It appears here as soon as it happens. Choose another filter, or look at all of it:", "crescendo event list")));
     };
     explain();
-    const query = new URLSearchParams({ after_event: found.items.at(-1)?.name && found.items.length < 1000 ? `events/${found.last}` : `events/${found.last}` });
+    const query = new URLSearchParams({ after_event: `events/${found.last}` });
     for (const [name, value] of Object.entries(filter)) for (const one of [value].flat()) if (one) query.append(name, one);
     source = new EventSource(`/api/v1/events:stream?${query}`);
     source.onmessage = (event) => {

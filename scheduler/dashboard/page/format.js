@@ -63,6 +63,7 @@ export function health(lane) {
   if (lane.state === "PAUSED") return ["warn", "paused"];
   if (["HOST_BACKOFF", "STORE_UNAVAILABLE", "SENDING_DOMAIN_HELD", "CAMPAIGN_HELD", "NO_ROUTE"].includes(wait)) return ["warn", "stuck"];
   if (asked >= 20 && lane.today.pushback > 0.1 * asked) return ["warn", "deferrals"];
+  if (wait === "CAMPAIGN_PAUSED") return ["idle", "waits"];
   if (lane.state === "NOT_STARTED") return ["idle", "not started"];
   if (wait === "NO_RECIPIENTS") return lane.today.accepted > 0 ? ["good", "done for now"] : ["idle", "idle"];
   return ["good", lane.state === "STEADY" ? "steady" : "warming"];

@@ -2,7 +2,7 @@
 import { h, replace, tile, badge, empty, card, table } from "./dom.js";
 import { state } from "./live.js";
 import { get, newestEvents, actions, showText } from "./api.js";
-import { count, id, why, health, words, time, shortTime, until } from "./format.js";
+import { count, id, why, health, words, shortTime } from "./format.js";
 import { chart, line, css, seriesColour } from "./chart.js";
 import { row } from "./events.js";
 
@@ -69,13 +69,13 @@ export function lane(main, name) {
         card("Throttle", points.length ? "Every change, with the reply that caused it below; 0: stopped. A gap: not cut." : "What the receiver's answers do to the rate",
           drawnChart ?? empty("The receiver has never slowed this lane down", "A change appears here with the reply that caused it.")),
         card("Replies by category", `Of ${all.whole ? "all" : "the newest"} ${count(all.items.length)} attempts of this lane that are kept`, byCount.length
-          ? table([{ title: "Category" }, { title: "Attempts", n: true }, { title: "The last one" }], byCount.map(([category, found]) => [words(category), count(found.length), h("span", { class: "reply note" }, found.at(-1).text || "–")]), "Replies by category")
+          ? table([{ title: "Category" }, { title: "Attempts", n: true }, { title: "The last one" }], byCount.map(([category, found]) => [words(category), count(found.length), h("span", { class: "reply note clamp", title: found.at(-1).text }, found.at(-1).text || "–")]), "Replies by category")
           : empty("No reply yet", "The first attempt is still to come.")));
       const talks = all.items.filter((event) => event.type !== "ACCEPTED" && event.delivery).slice(-12).reverse();
       replace(below,
         changes.items.length ? card("Changes of the throttle", null, h("ul", { class: "list" }, changes.items.slice(-30).reverse().map(row))) : null,
         card("Recent dialogues", "Of the newest messages that were not accepted at once; kept in memory only", talks.length
-          ? table([{ title: "When" }, { title: "Recipient" }, { title: "Outcome" }, { title: "Reply" }, { title: "" }], talks.map((event) => [time(event.time), event.address, badge(event.type === "DEFERRED" ? "warn" : "bad", words(event.type)), h("span", { class: "reply" }, event.text),
+          ? table([{ title: "When" }, { title: "Recipient" }, { title: "Outcome" }, { title: "Reply" }, { title: "" }], talks.map((event) => [shortTime(event.time), event.address, badge(event.type === "DEFERRED" ? "warn" : "bad", words(event.type)), h("span", { class: "reply clamp", title: event.text }, event.text),
             h("button", { type: "button", "aria-label": `Dialogue with ${event.address}`, onclick: async () => showText(`Dialogue with ${event.address}`, await get(`${event.delivery}/transcript`).then((answer) => answer.text, (error) => error.message)) }, "Dialogue")]), "Recent dialogues")
           : empty("None to show", "Every message was accepted at the first try, or none was sent yet.", `crescendo lane trace ${id(ip)}/${provider}`)));
       below.style.display = "grid";

@@ -1,7 +1,7 @@
 // All egress IPs and what each does at each provider.
 import { h, replace, tile, badge, bar, empty, card } from "./dom.js";
 import { state, sorted, lanesOf, planOf } from "./live.js";
-import { count, id, why, health, percent, planKind, stageText, until } from "./format.js";
+import { count, id, why, health, percent, planKind, stageText } from "./format.js";
 
 const sum = (lanes, of) => lanes.reduce((total, lane) => total + of(lane), 0);
 
@@ -73,7 +73,8 @@ export function overview(main) {
       replace(body, card("Egress IPs × providers", "Accepted of the plan day's cap, how the lane fares, and what it waits for. A lane without a cap of its own shares the IP's.",
         lanes.length ? grid(ips, lanes) : [grid(ips, []), empty("Nothing to send yet", "Import recipients into a campaign and start it.",
           "crescendo campaign import spring recipients.csv\ncrescendo campaign start spring")]));
-      if (focused) body.querySelector(`a[href="${CSS.escape ? focused.replaceAll('"', "") : focused}"]`)?.focus({ preventScroll: true });
+      // Who walks by keyboard stays where he is.
+      if (focused) [...body.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus({ preventScroll: true });
     },
   };
 }

@@ -1,7 +1,7 @@
 // The plans, and one of them: planned beside happened, guardrails, decisions, forecast.
 import { h, replace, tile, badge, bar, empty, card, table } from "./dom.js";
 import { state, sorted } from "./live.js";
-import { get, list, actions } from "./api.js";
+import { list, actions, forecastOf } from "./api.js";
 import { count, id, why, planKind, stageText, dayTitle, percent, shortTime, decisionKind, words, viewerZone } from "./format.js";
 import { chart, line, bars, threshold, seriesColour, css } from "./chart.js";
 
@@ -37,7 +37,8 @@ function planned(plan, today, most) {
   return caps;
 }
 
-function rampChart(progress, history, forecast) {
+// `whole`: up to the ramp's end; else so far that what happened is still to be seen.
+function rampChart(progress, history, forecast, whole) {
   const days = new Map();
   const at = (day) => days.get(day) ?? days.set(day, { cap: null, lanes: {}, forecast: null }).get(day);
   for (const one of history) {
@@ -45,8 +46,8 @@ function rampChart(progress, history, forecast) {
     slot.cap = one.day.cap;
     for (const lane of one.lanes) slot.lanes[id(lane.provider)] = lane.ledger.accepted;
   }
-  for (const [day, cap] of planned(progress.plan, progress.today, 60)) at(day).cap ??= cap;
-  for (const day of forecast?.days ?? []) if (days.has(day.day) || days.size < 90) at(day.day).forecast = day.accepted;
+  for (const [day, cap] of planned(progress.plan, progress.today, whole ? 90 : Math.max(3, Math.ceil(history.length / 3)))) at(day).cap ??= cap;
+  for (const day of forecast?.days ?? []) if (days.has(day.day) || (whole && days.size < 120)) at(day.day).forecast = day.accepted;
   const labels = [...days.keys()].sort();
   const providers = [...new Set(history.flatMap((one) => one.lanes.map((lane) => id(lane.provider))))].sort();
   const sets = providers.map((provider, i) => bars(provider, labels.map((day) => days.get(day).lanes[provider] ?? null), seriesColour(i), { stack: "sent", order: 3 }));
@@ -84,7 +85,7 @@ export function railCharts(plan, history) {
 export function plan(main, name) {
   const head = h("div", {}), tiles = h("div", { class: "tiles" }), body = h("div", {}), decisions = h("div", {});
   main.append(head, tiles, body, decisions);
-  let history = null, forecast = null, drawn = "", charts = [], gone = false;
+  let history = null, forecast = null, drawn = "", charts = [], gone = false, asked = false, whole = false;
 
   async function load() {
     try {
@@ -97,7 +98,7 @@ export function plan(main, name) {
     }
   }
   async function loadForecast() {
-    const found = await get(`${name}:forecast`).catch((error) => ({ fault: error.message }));
+    const found = await forecastOf(name);
     if (gone) return;
     forecast = found;
     drawn = "";
@@ -122,9 +123,10 @@ export function plan(main, name) {
 
   function drawBody(progress) {
     charts.forEach((one) => one.destroy?.());
-    const ramp = rampChart(progress, history, forecast?.days ? forecast : null);
-    const rails = h("div", { class: "two" }, railCharts(progress.plan, history));
-    replace(body, card("Ramp", `Accepted per plan day by provider; days are ${progress.plan.time_zone} days, times are ${viewerZone}.${forecast === null ? " The forecast is being made…" : forecast.fault ? ` No forecast: ${forecast.fault}.` : ""}`, ramp));
+    const ramp = rampChart(progress, history, forecast?.days ? forecast : null, whole);
+    const rails = h("div", { class: "three" }, railCharts(progress.plan, history));
+    replace(body, card("Ramp", `Accepted per plan day by provider; days are ${progress.plan.time_zone} days, times are ${viewerZone}.${forecast === null ? " The forecast is being made…" : forecast.fault ? ` No forecast: ${forecast.fault}.` : ""}`, ramp,
+      h("div", { class: "legend" }, h("button", { type: "button", "aria-pressed": String(whole), onclick: () => { whole = !whole; drawn = ""; update(); } }, whole ? "The next days" : "The whole ramp"))));
     body.append(rails);
     rails.style.marginTop = "18px";
     charts = [...body.querySelectorAll(".chart")];
@@ -144,6 +146,7 @@ export function plan(main, name) {
       return;
     }
     drawHead(progress);
+    if (!asked) { asked = true; load(); loadForecast(); }
     if (history === null) return;
     // The open day's counts are live; the others do not change.
     const open = history.at(-1);
@@ -154,7 +157,5 @@ export function plan(main, name) {
     drawn = key;
     drawBody(progress);
   }
-  load();
-  loadForecast();
   return { update, leave() { gone = true; charts.forEach((one) => one.destroy?.()); } };
 }
