@@ -17,6 +17,7 @@ absl::StatusOr<std::unique_ptr<Dashboard>> Dashboard::Start(engine::Engine* engi
                    Listener::Start(options.listener, [site](Request request, Responder responder) {
                      site->Answer(std::move(request), std::move(responder));
                    }));
+  dashboard->listening_ = dashboard->listener_.get();
   return dashboard;
 }
 
@@ -28,7 +29,10 @@ Dashboard::Dashboard(engine::Engine* engine, service::Server* server, Metrics* m
       site_(engine, &calls_, metrics, &live_, WithCounts(options.site)) {}
 
 SiteOptions Dashboard::WithCounts(SiteOptions options) const {
-  options.open_connections = [this] { return listener_ == nullptr ? 0 : open_connections(); };
+  options.open_connections = [this] {
+    const Listener* const listener = listening_;
+    return listener == nullptr ? 0 : listener->open_connections();
+  };
   options.open_streams = [this] { return server_->open_streams(); };
   return options;
 }

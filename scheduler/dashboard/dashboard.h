@@ -6,6 +6,7 @@
 // Threads  one thread starts and stops it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -53,7 +54,8 @@ class Dashboard {
   Calls calls_;
   Live live_;
   Site site_;
-  std::unique_ptr<Listener> listener_;  // Last: it stops before what it asks goes.
+  std::atomic<const Listener*> listening_ = nullptr;  // Once it has started.
+  std::unique_ptr<Listener> listener_;                // Last: it stops before what it asks goes.
 };
 
 }  // namespace crescendo::dashboard

@@ -92,6 +92,7 @@ class DashboardTest(harness.RigTest):
                 self.assertEqual(self.browser.run("document.querySelectorAll('main h1').length"), 1)
                 self.assertEqual(self.browser.run("document.querySelectorAll('main .fault:not([hidden])').length"), 0)
         self.accessible()
+        self.dialogue()
         self.tail()
         self.operator()
         self.rig.crescendo("campaign", "pause", "spring")
@@ -142,6 +143,13 @@ class DashboardTest(harness.RigTest):
                                       windowsVirtualKeyCode=9, modifiers=shift)
                 focused.add(self.browser.run("document.activeElement.textContent.trim()"))
             self.assertTrue(wanted <= focused, focused)
+
+    def dialogue(self):
+        self.browser.go("#/egressIps/mta1-a/lanes/gmail", "main table button")
+        self.browser.run("document.querySelector('main table button').click()")
+        self.browser.until("document.querySelector('dialog[open] pre')?.textContent.includes('MAIL FROM')",
+                           "a refused message's dialogue is shown")
+        self.browser.run("document.getElementById('dialog').close()")
 
     def tail(self):
         self.browser.go("#/events", ".event")

@@ -43,7 +43,7 @@ export function bar(parts, total, label, tall = false) {
 
 // rows: arrays of cells; columns: {title, n: true for numbers}.
 export function table(columns, rows, caption) {
-  return h("div", { class: "scroll" }, h("table", {}, h("caption", { class: "sr" }, caption),
+  return h("div", { class: "scroll" }, h("table", { class: "rows" }, h("caption", { class: "sr" }, caption),
     h("thead", {}, h("tr", {}, columns.map((column) => h("th", { scope: "col", class: column.n ? "n" : null }, column.title)))),
-    h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell, i) => h("td", { class: columns[i].n ? "n" : null }, cell)))))));
+    h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell, i) => h("td", { class: columns[i].n ? "n" : null, "data-title": columns[i].title }, cell)))))));
 }

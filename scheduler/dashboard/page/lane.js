@@ -73,7 +73,7 @@ export function lane(main, name) {
           : empty("No reply yet", "The first attempt is still to come.")));
       const talks = all.items.filter((event) => event.type !== "ACCEPTED" && event.delivery).slice(-12).reverse();
       replace(below,
-        changes.items.length ? card("Changes of the throttle", null, h("ul", { class: "list" }, changes.items.slice(-30).reverse().map(row))) : null,
+        changes.items.length ? card("Changes of the throttle", `The newest ${Math.min(12, changes.items.length)} of ${count(changes.items.length)}`, h("ul", { class: "list" }, changes.items.slice(-12).reverse().map(row))) : null,
         card("Recent dialogues", "Of the newest messages that were not accepted at once; kept in memory only", talks.length
           ? table([{ title: "When" }, { title: "Recipient" }, { title: "Outcome" }, { title: "Reply" }, { title: "" }], talks.map((event) => [shortTime(event.time), event.address, badge(event.type === "DEFERRED" ? "warn" : "bad", words(event.type)), h("span", { class: "reply clamp", title: event.text }, event.text),
             h("button", { type: "button", "aria-label": `Dialogue with ${event.address}`, onclick: async () => showText(`Dialogue with ${event.address}`, await get(`${event.delivery}/transcript`).then((answer) => answer.text, (error) => error.message)) }, "Dialogue")]), "Recent dialogues")

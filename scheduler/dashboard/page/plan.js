@@ -51,11 +51,11 @@ function rampChart(progress, history, forecast, whole) {
   const labels = [...days.keys()].sort();
   const providers = [...new Set(history.flatMap((one) => one.lanes.map((lane) => id(lane.provider))))].sort();
   const sets = providers.map((provider, i) => bars(provider, labels.map((day) => days.get(day).lanes[provider] ?? null), seriesColour(i), { stack: "sent", order: 3 }));
-  sets.push(line("cap of the day", labels.map((day) => days.get(day).cap), css("--text"), { stepped: "middle", pointRadius: 0, order: 1 }));
-  if (forecast) sets.push(line("forecast", labels.map((day) => days.get(day).forecast), css("--accent"), { borderDash: [6, 5], order: 2 }));
+  sets.push(line("cap of the day", labels.map((day) => days.get(day).cap), css("--text"), { stepped: "middle", pointRadius: 0, order: 1, stack: "cap" }));
+  if (forecast) sets.push(line("forecast", labels.map((day) => days.get(day).forecast), css("--accent"), { borderDash: [6, 5], order: 2, stack: "forecast" }));
   return chart("Accepted by provider and the cap, per plan day", {
     data: { labels: labels.map((day) => (day === progress.today?.day ? `${dayTitle(day)} · today` : dayTitle(day))), datasets: sets },
-    options: { scales: { x: { stacked: true }, y: { stacked: false, beginAtZero: true, title: "messages per plan day" } } },
+    options: { scales: { x: { stacked: true }, y: { stacked: true, beginAtZero: true, title: "messages per plan day" } } },
   });
 }
 
