@@ -131,7 +131,7 @@ export function plan(main, name) {
     rails.style.marginTop = "18px";
     charts = [...body.querySelectorAll(".chart")];
     const rows = [...history].reverse().map(({ day, total }) => [dayTitle(day.day), day.stage_index >= progress.plan.stages.length ? "done" : `${day.stage_index + 1}.${day.day_in_stage + 1}`, count(day.cap), count(total.accepted), percent(total.accepted, day.cap),
-      badge(decisionKind(day.decision), day.decision === "OPEN" ? "today" : words(day.decision)), h("span", { class: "reply" }, day.reason || (day.decision === "OPEN" ? "not ended" : ""), day.breaches.length ? ` Breached: ${day.breaches.join(", ")}.` : "")]);
+      badge(decisionKind(day.decision), day.decision === "OPEN" ? "today" : words(day.decision)), h("span", { class: "reply" }, day.reason || (day.decision === "OPEN" ? "not ended" : ""), day.breaches.length ? `. Breached: ${day.breaches.join(", ")}` : "")]);
     replace(decisions, card("Decisions", "One at the end of each plan day", rows.length
       ? table([{ title: "Plan day" }, { title: "Stage", n: true }, { title: "Cap", n: true }, { title: "Accepted", n: true }, { title: "Of cap", n: true }, { title: "Decision" }, { title: "Why" }], rows, "Decisions")
       : empty("No plan day yet", "The first opens when the plan is started and its start date has come.", `crescendo plan start ${id(name)}`)));
