@@ -94,11 +94,12 @@ class DashboardTest(harness.RigTest):
         self.accessible()
         self.dialogue()
         self.tail()
+        if SHOTS:
+            self.take_shots()
+            self.browser.view()
         self.operator()
         self.rig.crescendo("campaign", "pause", "spring")
         self.figures()
-        if SHOTS:
-            self.take_shots()
         self.assert_quiet()
 
     def figures(self):
