@@ -2,7 +2,7 @@
 import { h, replace, badge, bar, empty, card, table } from "./dom.js";
 import { state, sorted } from "./live.js";
 import { forecastOf, newestEvents, actions } from "./api.js";
-import { count, id, percent, campaignKind, shortTime, words } from "./format.js";
+import { count, id, percent, campaignKind, reason, shortTime, words } from "./format.js";
 
 const PARTS = [["accepted", "accepted"], ["bounced", "bounced"], ["deferred", "deferred, tried again"], ["other", "expired, suppressed, cancelled, in doubt"], ["waiting", "waiting"]];
 const parts = (counts) => [["accepted", counts.accepted], ["bounced", counts.bounced], ["deferred", counts.deferred], ["other", counts.expired + counts.suppressed + counts.cancelled + counts.in_doubt], ["waiting", counts.queued + counts.claimed]];
@@ -49,7 +49,7 @@ export function campaigns(main, chosen) {
       bar(parts(counts), counts.total, `${percent(done, counts.total)} done`, true),
       h("div", { class: "legend" }, PARTS.map(([kind, text], i) => h("span", { class: kind }, `${count(parts(counts)[i][1])} ${text}`))),
       h("p", { class: "note" }, h("b", {}, `${percent(done, counts.total)} of ${count(counts.total)} have an outcome. `), forecast === null || (forecast === undefined && one.state !== "CANCELLED") ? "The forecast is being made…" : finish(forecast),
-        forecast?.limits?.length ? `. Most of the waiting: ${words(forecast.limits[0].reason)} at ${forecast.limits[0].where.replace("egressIps/", "").replace("/lanes/", " → ")}` : "")]);
+        forecast?.limits?.length ? `. Most of the waiting: ${reason(forecast.limits[0])} at ${forecast.limits[0].where.replace("egressIps/", "").replace("/lanes/", " → ")}` : "")]);
   }
 
   async function drawBounces(total) {
@@ -65,7 +65,7 @@ export function campaigns(main, chosen) {
       group.providers.set(id(event.provider), (group.providers.get(id(event.provider)) ?? 0) + 1);
       group.last = event;
     }
-    const rows = [...groups].sort((a, b) => b[1].events - a[1].events).map(([reason, group]) => [words(reason), count(group.events), [...group.providers].sort((a, b) => b[1] - a[1]).slice(0, 4).map(([name, n]) => `${name || "?"} ${n}`).join(", "), h("span", { class: "reply note clamp", title: group.last.text }, group.last.text || "–")]);
+    const rows = [...groups].sort((a, b) => b[1].events - a[1].events).map(([category, group]) => [words(category), count(group.events), [...group.providers].sort((a, b) => b[1] - a[1]).slice(0, 4).map(([name, n]) => `${name || "?"} ${n}`).join(", "), h("span", { class: "reply note clamp", title: group.last.text }, group.last.text || "–")]);
     replace(bounces, card("Bounces by reason", `Of ${found.whole ? "all" : "the newest"} ${count(found.items.length)} that are kept as events`, found.fault ? h("div", { class: "fault" }, found.fault)
       : rows.length ? table([{ title: "Reason" }, { title: "Recipients", n: true }, { title: "Where most" }, { title: "The last reply" }], rows, "Bounces by reason") : empty("No bounce", "Everything that was answered for good was accepted.")));
   }

@@ -48,7 +48,9 @@ export const reason = (wait) => WAITS[wait?.reason] ?? words(wait?.reason);
 const PACED = new Set(["IP_PACING", "LANE_RATE", "PROVIDER_RATE"]);
 export function why(wait, now) {
   if (!wait) return "";
-  const end = wait.until_time ? (PACED.has(wait.reason) ? `next ${until(wait.until_time, now)}` : `ends ${until(wait.until_time, now)}`) : "";
+  const left = until(wait.until_time, now);
+  // A wait that is ending needs no word.
+  const end = left && left !== "now" ? `${PACED.has(wait.reason) ? "next" : "ends"} ${left}` : "";
   return [reason(wait), end].filter(Boolean).join(", ");
 }
 
