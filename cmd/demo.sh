@@ -138,6 +138,8 @@ await_ready daemon "$daemon_pid"
 CRESCENDO_SERVER=$(sed -n 's/^ready on //p' "$dir/daemon.out")
 export CRESCENDO_SERVER
 echo "daemon: crescendod on $CRESCENDO_SERVER"
+page=$(sed -n 's/^page on //p' "$dir/daemon.out")
+[ -z "$page" ] || echo "page: $page"
 # To look closer meanwhile, from another terminal.
 echo "try: $bin/crescendo --server $CRESCENDO_SERVER lane list"
 crescendo() { "$bin/crescendo" --actor demo "$@"; }

@@ -9,12 +9,14 @@ build_packages=(
   clang-19 mold ninja-build cmake pkg-config
   libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev protobuf-compiler libabsl-dev
   libasio-dev libcli11-dev libre2-dev libsqlite3-dev libssl-dev libspdlog-dev nlohmann-json3-dev
+  libboost1.81-dev prometheus-cpp-dev libjs-chart.js  # The page, the JSON API and the metrics.
   libcurl4-openssl-dev libxxhash-dev libidn2-dev libunbound-dev dns-root-data libgmime-3.0-dev
 )
 # smtp-sink and aiosmtpd are receivers that the sender is tested against; no service is started.
 # strace kills it at system calls. dkim and libopendkim verify what it signs.
 test_packages=(libgtest-dev libgmock-dev libclang-rt-19-dev python3-aiosmtpd strace openssl
   python3-dkim python3-nacl libopendkim-dev
+  chromium python3-websocket  # The page, in a browser.
   ldnsutils libevent-2.1-7 libfstrm0 libprotobuf-c1)  # For the name server: tests/support/fetch_nsd.sh.
 
 packages=("${build_packages[@]}")

@@ -20,15 +20,17 @@ jobs=$(nproc)
 
 echo "== 1/5 packages"
 cmd/setup.sh --tests
-echo "== 2/5 peers nobody here wrote: mail servers and NSD (extracted, not installed)"
+echo "== 2/5 peers nobody here wrote: mail servers, NSD, Prometheus (extracted, not installed)"
 tests/support/fetch_smtp_sink.sh build/smtp-sink
 tests/interop/fetch_receivers.sh build/receivers
 tests/support/fetch_nsd.sh build/nsd
+tests/support/fetch_prometheus.sh build/prometheus
 echo "== 3/5 configure ($preset)"
 cmake --preset "$preset" >build/configure.log 2>&1 || { tail -n 30 build/configure.log >&2; exit 1; }
 echo "== 4/5 build with $jobs jobs; about 10 minutes on 2 cores the first time"
 NINJA_STATUS='[%f/%t, %e s] ' cmake --build --preset "$preset" --parallel "$jobs"
 echo "== 5/5 tests"
 export CRESCENDO_SMTP_SINK="$PWD/build/smtp-sink" CRESCENDO_NSD="$PWD/build/nsd/nsd"
+export CRESCENDO_PROMETHEUS="$PWD/build/prometheus"
 export CRESCENDO_RECEIVERS="$PWD/build/receivers"
 ctest --preset "$preset" --parallel "$jobs" "$@"

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -281,6 +282,19 @@ absl::Status ReadDkim(const v1::DkimConfig& config, const ConfigReader& reader,
   return absl::OkStatus();
 }
 
+// Of one listen field: relative to the file's folder, as all paths.
+absl::Status ReadListen(const ConfigReader& reader, const std::string& text, int example_port,
+                        const std::string& folder, ListenAddress* out) {
+  auto listen = ParseListenAddress(text, example_port);
+  if (!listen.ok()) return reader.Bad("listen", listen.status().message());
+  *out = *std::move(listen);
+  if (!out->socket_path.empty() && !reader.FromFlag("listen")) {
+    out->socket_path = Resolved(out->socket_path, folder);
+    out->grpc = absl::StrCat("unix:", out->socket_path);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadPaths(const v1::DaemonConfig& config, const ConfigReader& reader,
                        const std::string& folder, Settings* settings) {
   const auto resolved = [&](const std::string& field, const std::string& path) {
@@ -307,15 +321,29 @@ absl::Status ReadPaths(const v1::DaemonConfig& config, const ConfigReader& reade
     settings->route_files.push_back(resolved("route_files", file));
   }
   if (config.has_listen()) {
-    auto listen = ParseListenAddress(config.listen());
-    if (!listen.ok()) return reader.Bad("listen", listen.status().message());
-    settings->listen = *std::move(listen);
-    if (!settings->listen.socket_path.empty()) {
-      settings->listen.socket_path = resolved("listen", settings->listen.socket_path);
-      settings->listen.grpc = absl::StrCat("unix:", settings->listen.socket_path);
-    }
+    RETURN_IF_ERROR(ReadListen(reader, config.listen(), 7070, folder, &settings->listen));
   }
   return absl::OkStatus();
+}
+
+absl::Status ReadHttp(const v1::HttpConfig& config, const ConfigReader& reader,
+                      const std::string& folder, HttpSettings* http) {
+  http->enabled = !config.has_enabled() || config.enabled();
+  if (config.has_listen()) {
+    RETURN_IF_ERROR(ReadListen(reader, config.listen(), 7080, folder, &http->listen));
+    http->must_listen = true;
+  }
+  http->operator_token_file = config.operator_token_file();
+  if (!reader.FromFlag("operator_token_file")) {
+    http->operator_token_file = Resolved(http->operator_token_file, folder);
+  }
+  for (const std::string& name : config.allowed_hosts()) {
+    if (const std::string fault = HostNameFault(name); !fault.empty()) {
+      return reader.Bad("allowed_hosts", fault);
+    }
+    http->allowed_hosts.push_back(absl::AsciiStrToLower(name));
+  }
+  return reader.Int("max_connections", 8, 10'000, &http->max_connections);
 }
 
 absl::Status ReadEnums(const v1::DaemonConfig& config, const ConfigReader& reader,
@@ -355,7 +383,7 @@ absl::Status ReadEnums(const v1::DaemonConfig& config, const ConfigReader& reade
 
 }  // namespace
 
-absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text) {
+absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text, int example_port) {
   ListenAddress listen;
   listen.grpc = text;
   absl::string_view path = text;
@@ -376,8 +404,9 @@ absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text) {
                          absl::SimpleAtoi(text.substr(colon + 1), &listen.port) &&
                          listen.port >= 0 && listen.port <= 65535;
   if (!port_good) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "is \"", text, "\"; write 127.0.0.1:7070, [::1]:7070 or unix:/run/crescendo.sock"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("is \"", text, "\"; write 127.0.0.1:", example_port, ", [::1]:", example_port,
+                     " or unix:/run/crescendo.sock"));
   }
   in_addr v4;
   const bool loopback4 =
@@ -422,6 +451,7 @@ absl::StatusOr<Settings> LoadSettings(const std::string& file,
   if (config.has_seed()) settings.options.seed = config.seed();
   RETURN_IF_ERROR(ReadResolver(config.resolver(), reader.Below("resolver"), folder, &settings));
   RETURN_IF_ERROR(ReadDestinations(config, reader, &settings));
+  RETURN_IF_ERROR(ReadHttp(config.http(), reader.Below("http"), folder, &settings.http));
   settings.chunking = config.smtp().chunking();
   settings.reflection = config.reflection();
   return settings;

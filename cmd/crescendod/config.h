@@ -23,12 +23,21 @@ namespace crescendo::daemon {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
-// Where gRPC listens: loopback, or a socket file.
+// Where something listens: loopback, or a socket file.
 struct ListenAddress {
   std::string grpc = "127.0.0.1:7070";  // As gRPC takes it.
   std::string host = "127.0.0.1";       // "" for a socket file. With [] for IPv6.
   std::string socket_path;              // "" for TCP.
   int port = 7070;
+};
+
+struct HttpSettings {
+  bool enabled = true;
+  ListenAddress listen = {.grpc = "127.0.0.1:7080", .port = 7080};
+  bool must_listen = false;         // The address was given: it is an error if it is taken.
+  std::string operator_token_file;  // "": nobody may change anything over HTTP.
+  std::vector<std::string> allowed_hosts;
+  int max_connections = 256;
 };
 
 struct Settings {
@@ -60,13 +69,15 @@ struct Settings {
   smtp::ShelfRoom accepted_transcripts = {.count = 1000, .bytes = 4 << 20};
   smtp::ShelfRoom other_transcripts = {.count = 5000, .bytes = 16 << 20};
   size_t transcript_bytes = 4096;
+  HttpSettings http;
 };
 
 // `file` "": defaults and flags alone.
 absl::StatusOr<Settings> LoadSettings(const std::string& file,
                                       const std::vector<Override>& overrides);
 
-// INVALID_ARGUMENT says what stands there and why only loopback and socket files are served.
-absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text);
+// INVALID_ARGUMENT says what stands there and why only loopback and socket files are served, with
+// `example_port` in what could stand there.
+absl::StatusOr<ListenAddress> ParseListenAddress(const std::string& text, int example_port = 7070);
 
 }  // namespace crescendo::daemon

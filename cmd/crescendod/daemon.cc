@@ -13,11 +13,14 @@
 #include <spdlog/spdlog.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "cmd/crescendod/routes.h"
 #include "cmd/crescendod/secrets.h"
 #include "cmd/crescendod/signals.h"
 #include "scheduler/base/real_clock.h"
 #include "scheduler/base/status_macros.h"
+#include "scheduler/dashboard/dashboard.h"
+#include "scheduler/dashboard/metered_store.h"
 #include "scheduler/engine/engine.h"
 #include "scheduler/providers/provider_loader.h"
 #include "scheduler/service/server.h"
@@ -37,10 +40,10 @@ constexpr absl::Duration kCallLimit = absl::Seconds(2);
 
 // One "too many open files" stops the packaged gRPC listener for good, and SMTP sockets come out of
 // the same table: so there must be many more than all limits together.
-absl::Status RaiseFileLimit(int max_connections, int max_streams) {
+absl::Status RaiseFileLimit(int max_connections, int http_connections, int max_streams) {
   rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return absl::OkStatus();
-  const rlim_t least = static_cast<rlim_t>(max_connections) + kReservedFiles;
+  const rlim_t least = static_cast<rlim_t>(max_connections + http_connections) + kReservedFiles;
   // Each stream may come by a connection of its own.
   const rlim_t wanted = 4 * least + static_cast<rlim_t>(max_streams);
   if (limit.rlim_cur < wanted) {
@@ -49,10 +52,10 @@ absl::Status RaiseFileLimit(int max_connections, int max_streams) {
     getrlimit(RLIMIT_NOFILE, &limit);
   }
   if (limit.rlim_cur >= least) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("limits.max_connections is ", max_connections, ", for which ", least,
-                   " open files are needed; this process may have ", limit.rlim_cur,
-                   ": lower it, or raise the limit (ulimit -n, LimitNOFILE)"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "limits.max_connections is ", max_connections, " and http.max_connections ", http_connections,
+      ", for which ", least, " open files are needed; this process may have ", limit.rlim_cur,
+      ": lower them, or raise the limit (ulimit -n, LimitNOFILE)"));
 }
 
 absl::Status MakeDataDir(const std::string& path) {
@@ -72,6 +75,7 @@ class Daemon {
  public:
   explicit Daemon(const Settings& settings) : settings_(settings) {}
   ~Daemon() {
+    if (dashboard_ != nullptr) dashboard_->BeginStop();
     if (server_ != nullptr) server_->BeginStop();
     // No call shall wait for the DNS any more.
     if (dns_ != nullptr) dns_->Stop();
@@ -79,6 +83,7 @@ class Daemon {
     if (webhooks_ != nullptr) webhooks_->Stop();
     if (engine_ != nullptr) engine_->Stop(settings_.drain_limit);
     if (server_ != nullptr) server_->Stop(kCallLimit);
+    dashboard_ = nullptr;  // What it has asked the server is answered.
     server_ = nullptr;
     webhooks_ = nullptr;
     // Both before the engine, which they tell of connections and answers until they are gone.
@@ -93,8 +98,10 @@ class Daemon {
   // Reads again what may change while mail is sent: the DKIM keys.
   void Reload();
   std::string address() const;
+  std::string page() const;  // A URL, or the socket; "": none.
 
  private:
+  absl::Status StartDashboard();
   absl::Status ReadSecrets();
 
   const Settings& settings_;
@@ -107,12 +114,16 @@ class Daemon {
   std::unique_ptr<smtp::Verp> verp_;
   std::unique_ptr<smtp::CampaignComposer> composer_;
   std::unique_ptr<ports::Store> store_;
+  std::unique_ptr<dashboard::Metrics> metrics_;
+  std::unique_ptr<dashboard::MeteredStore> metered_store_;
   std::unique_ptr<smtp::TraceHub> traces_;
   std::unique_ptr<smtp::SmtpTransport> transport_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<webhooks::Poster> poster_;
   std::unique_ptr<webhooks::WebhookHub> webhooks_;
   std::unique_ptr<service::Server> server_;
+  std::string operator_token_;
+  std::unique_ptr<dashboard::Dashboard> dashboard_;
 };
 
 absl::Status Daemon::ReadSecrets() {
@@ -127,6 +138,9 @@ absl::Status Daemon::ReadSecrets() {
   if (!settings_.verp_key_files.empty()) {
     ASSIGN_OR_RETURN(verp_, LoadVerp(settings_.verp_key_files));
     composer.verp = verp_.get();
+  }
+  if (!settings_.http.operator_token_file.empty()) {
+    ASSIGN_OR_RETURN(operator_token_, LoadToken(settings_.http.operator_token_file));
   }
   composer_ = std::make_unique<smtp::CampaignComposer>(composer);
   return absl::OkStatus();
@@ -148,7 +162,9 @@ void Daemon::Reload() {
 }
 
 absl::Status Daemon::Configure() {
-  RETURN_IF_ERROR(RaiseFileLimit(settings_.options.max_connections, settings_.max_streams));
+  RETURN_IF_ERROR(RaiseFileLimit(settings_.options.max_connections,
+                                 settings_.http.enabled ? settings_.http.max_connections : 0,
+                                 settings_.max_streams));
   clock_ =
       settings_.clock.has_value() ? base::NewScaledClock(*settings_.clock) : base::NewRealClock();
   auto loaded = providers::LoadProviders(settings_.providers_dir);
@@ -195,9 +211,12 @@ absl::Status Daemon::Start() {
   transport.traces = traces_.get();
   ASSIGN_OR_RETURN(transport_, smtp::SmtpTransport::Create(transport));
 
+  metrics_ = std::make_unique<dashboard::Metrics>(&providers_->catalog);
+  metered_store_ =
+      std::make_unique<dashboard::MeteredStore>(store_.get(), metrics_.get(), real_clock_.get());
   const engine::Edges edges{
       .clock = clock_.get(),
-      .store = store_.get(),
+      .store = metered_store_.get(),
       .transport = transport_.get(),
       .resolver = resolver_.get(),
       .composer = composer_.get(),
@@ -228,7 +247,40 @@ absl::Status Daemon::Start() {
   options.webhooks = webhooks_.get();
   ASSIGN_OR_RETURN(server_, service::Server::Start(engine_.get(), resolver_.get(), options));
   if (!settings_.listen.socket_path.empty()) chmod(settings_.listen.socket_path.c_str(), 0600);
+  return StartDashboard();
+}
+
+absl::Status Daemon::StartDashboard() {
+  const HttpSettings& http = settings_.http;
+  if (!http.enabled) return absl::OkStatus();
+  dashboard::Options options;
+  options.listener.host = absl::StrReplaceAll(http.listen.host, {{"[", ""}, {"]", ""}});
+  options.listener.port = http.listen.port;
+  options.listener.socket_path = http.listen.socket_path;
+  options.listener.max_connections = http.max_connections;
+  options.site.allowed_hosts = http.allowed_hosts;
+  options.site.operator_token = operator_token_;
+  options.site.version = CRESCENDO_VERSION;
+  options.call_limit = settings_.forecast_limit + absl::Seconds(5);
+  auto started = dashboard::Dashboard::Start(engine_.get(), server_.get(), metrics_.get(),
+                                             real_clock_.get(), options);
+  if (started.ok()) {
+    dashboard_ = *std::move(started);
+    return absl::OkStatus();
+  }
+  if (http.must_listen) {
+    return absl::Status(started.status().code(),
+                        absl::StrCat("http.listen: ", started.status().message()));
+  }
+  spdlog::warn("there is no page and no /metrics: {}; set http.listen, or http.enabled to false",
+               std::string(started.status().message()));
   return absl::OkStatus();
+}
+
+std::string Daemon::page() const {
+  if (dashboard_ == nullptr) return "";
+  if (settings_.http.listen.host.empty()) return settings_.http.listen.grpc;
+  return absl::StrCat("http://", settings_.http.listen.host, ":", dashboard_->port(), "/");
 }
 
 std::string Daemon::address() const {
@@ -249,6 +301,10 @@ int RunDaemon(const Settings& settings, std::ostream& out) {
     return absl::IsDataLoss(status) ? kExitStoreFailed : kExitCannotServe;
   }
   spdlog::info("serving on {}, store in {}", daemon.address(), settings.data_dir);
+  if (const std::string page = daemon.page(); !page.empty()) {
+    spdlog::info("the page, the JSON API and the metrics are on {}", page);
+    out << "page on " << page << "\n";
+  }
   out << "ready on " << daemon.address() << std::endl;
   const int signal_number = WaitForStop([&daemon] { daemon.Reload(); });
   spdlog::info(

@@ -64,17 +64,22 @@ absl::StatusOr<std::shared_ptr<const smtp::dkim::KeyTable>> LoadDkimKeys(const s
   return table;
 }
 
+absl::StatusOr<std::string> LoadToken(const std::string& file) {
+  ASSIGN_OR_RETURN(const std::string text, base::ReadSecretFile(file));
+  const absl::string_view key = absl::StripAsciiWhitespace(text);
+  if (key.size() < kShortestSecret) {
+    return absl::FailedPreconditionError(absl::StrCat(file, ": has ", key.size(),
+                                                      " bytes; a secret has at least ",
+                                                      kShortestSecret, ": openssl rand -hex 32"));
+  }
+  return std::string(key);
+}
+
 absl::StatusOr<std::unique_ptr<smtp::Verp>> LoadVerp(const std::vector<std::string>& files) {
   std::vector<std::string> keys;
   for (const std::string& file : files) {
-    ASSIGN_OR_RETURN(const std::string text, base::ReadSecretFile(file));
-    const absl::string_view key = absl::StripAsciiWhitespace(text);
-    if (key.size() < kShortestSecret) {
-      return absl::FailedPreconditionError(absl::StrCat(file, ": has ", key.size(),
-                                                        " bytes; a secret has at least ",
-                                                        kShortestSecret, ": openssl rand -hex 32"));
-    }
-    keys.emplace_back(key);
+    ASSIGN_OR_RETURN(std::string key, LoadToken(file));
+    keys.push_back(std::move(key));
   }
   return std::make_unique<smtp::Verp>(std::move(keys));
 }

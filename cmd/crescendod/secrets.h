@@ -18,6 +18,9 @@ namespace crescendo::daemon {
 // The keys that `file` (dkim.proto) names. Logs what must stand in the DNS for them.
 absl::StatusOr<std::shared_ptr<const smtp::dkim::KeyTable>> LoadDkimKeys(const std::string& file);
 
+// The operator's token: what stands in `file`, without blanks around it.
+absl::StatusOr<std::string> LoadToken(const std::string& file);
+
 // REQUIRES: there is a file.
 absl::StatusOr<std::unique_ptr<smtp::Verp>> LoadVerp(const std::vector<std::string>& files);
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ["CRESCENDO_BIN"])
+PROMETHEUS = Path(os.environ.get("CRESCENDO_PROMETHEUS", ROOT / "build/prometheus"))
 SINK = Path(os.environ.get("CRESCENDO_SMTP_SINK", ROOT / "build/smtp-sink"))
 PATIENCE = 30.0  # Seconds that anything may take before the test gives up.
 DAY = 86400
@@ -68,16 +69,30 @@ class Child:
         return until(line, f"{self.name} says \"{prefix}\"")
 
 
-def until(probe, what, pause=0.02):
+def until(probe, what, pause=0.02, patience=PATIENCE):
     """The first true answer of `probe`."""
-    limit = time.monotonic() + PATIENCE
+    limit = time.monotonic() + patience
     while True:
         answer = probe()
         if answer:
             return answer
         if time.monotonic() > limit:
-            raise AssertionError(f"not within {PATIENCE:.0f} s: {what}")
+            raise AssertionError(f"not within {patience:.0f} s: {what}")
         time.sleep(pause)
+
+
+def listening_port(process):
+    """Where a process listens that does not tell; of IPv4. See proc(5); 0A is LISTEN."""
+    try:
+        links = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{process.pid}/fd")}
+    except OSError:
+        return None
+    with open("/proc/net/tcp") as table:
+        for line in list(table)[1:]:
+            words = line.split()
+            if words[3] == "0A" and f"socket:[{words[9]}]" in links:
+                return int(words[1].split(":")[1], 16)
+    return None
 
 
 class Rig:

@@ -23,20 +23,6 @@ MODES = {
 }
 
 
-def listening_port(process):
-    """Where smtp-sink listens: it does not tell. See proc(5); 0A is LISTEN."""
-    try:
-        links = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{process.pid}/fd")}
-    except OSError:
-        return None
-    with open("/proc/net/tcp") as table:
-        for line in list(table)[1:]:
-            words = line.split()
-            if words[3] == "0A" and f"socket:[{words[9]}]" in links:
-                return int(words[1].split(":")[1], 16)
-    return None
-
-
 class ReceiversTest(harness.RigTest):
     def route(self, domain, port):
         return (f'hosts {{ name: "mx.{domain}" address: "127.0.0.1" port: {port} }}\n'
@@ -54,7 +40,8 @@ class ReceiversTest(harness.RigTest):
         child = self.rig.start(name, program, *user, *modes, "-d", f"{folder}/mail.", "127.0.0.1:0",
                                64, env={**os.environ, "LD_LIBRARY_PATH":
                                         f"{harness.SINK}/usr/lib/postfix:{harness.SINK}/lib"})
-        return harness.until(lambda: listening_port(child.process), f"smtp-sink {name} listens"), folder
+        return harness.until(lambda: harness.listening_port(child.process),
+                             f"smtp-sink {name} listens"), folder
 
     def outcomes(self):
         return {row["address"]: row for row in self.rig.rows("delivery", "list", "spring")}

@@ -43,6 +43,13 @@ class StartTest(harness.RigTest):
                  "crescendo.textproto holds no DS or DNSKEY records that libunbound can read"),
                 ("a range with too many bits", 'allowed_destinations: "10.0.0.1/8"',
                  'allowed_destinations is "10.0.0.1/8", which has bits set behind the first 8'),
+                ("a page for everybody", '\nhttp { listen: "0.0.0.0:7080" }',
+                 'crescendo.textproto:2: http.listen is "0.0.0.0:7080", which is not loopback'),
+                ("no port of the page", 'http { listen: "localhost" }', "write 127.0.0.1:7080"),
+                ("a host that is none", 'http { allowed_hosts: "https://x" }', ":1: http.allowed_hosts"),
+                ("too few connections", 'http { max_connections: 2 }',
+                 "http.max_connections is 2; it must be 8 to 10000"),
+                ("a lost token", 'http { operator_token_file: "none.token" }', "none.token"),
                 ("a clock without an epoch", "clock { scale: 10 }", "without epoch_time")]:
             with self.subTest(name):
                 self.rig.write("crescendo.textproto", text)
@@ -60,10 +67,10 @@ class StartTest(harness.RigTest):
                 self.assertIn(wanted, self.refused(2, *words))
 
     def test_sockets_without_descriptors_are_named(self):
-        # 500 connections by default, and 256 for all else: gRPC's listener must never go without.
+        # 500 connections by default, 256 of HTTP, and 256 for all else: gRPC's listener must never go without.
         text = self.rig.run("/bin/sh", "-c", 'ulimit -n 700; exec "$@"', "-",
                             harness.BIN / "crescendod", "--data-dir", self.rig.folder / "data", code=2)
-        self.assertIn("limits.max_connections is 500, for which 756 open files are needed", text)
+        self.assertIn("limits.max_connections is 500 and http.max_connections 256, for which 1012 open files", text)
         self.assertIn("this process may have 700", text)
 
     def test_a_broken_route_table_is_named_with_its_line(self):
@@ -93,6 +100,21 @@ class StartTest(harness.RigTest):
         text = self.rig.run(harness.BIN / "crescendod", "--data-dir", self.rig.folder / "other",
                             "--listen", self.rig.server, code=1)
         self.assertIn(self.rig.server, text)
+
+    def test_a_page_is_where_it_was_asked_for_or_the_start_fails(self):
+        self.rig.configure('http { listen: "127.0.0.1:0" }')
+        page = self.rig.daemon().ready("page on http://").rstrip("/")
+        text = self.rig.run(harness.BIN / "crescendod", "--data-dir", self.rig.folder / "other",
+                            "--listen", "127.0.0.1:0", "--http-listen", page, code=1)
+        self.assertIn(f"http.listen: cannot listen on {page}: Address already in use", text)
+
+    def test_a_token_that_is_none_is_refused(self):
+        token = self.rig.write("operator.token", "0123456789abcdef")
+        for mode, text, wanted in [(0o644, "0123456789abcdef", "operator.token"),
+                                   (0o600, "short", "has 5 bytes; a secret has at least 16")]:
+            token.write_text(text)
+            token.chmod(mode)
+            self.assertIn(wanted, self.refused(2, "--http-operator-token-file", token))
 
     def test_a_signal_drains_what_is_in_flight(self):
         self.rig.scaled_clock(day_seconds=86.4)

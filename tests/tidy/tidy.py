@@ -48,7 +48,7 @@ ROOMS = {
     "cmd/crescendo-sandbox": DOMAIN + CONFIG + ["crescendo/sandbox/v1"],
     # Wires: knows every concrete type. Nobody includes it.
     "cmd/crescendod": ENGINE + CONFIG + SMTP + [
-        "scheduler/providers", "scheduler/service", "scheduler/webhooks", "smtp_client/delivery", "smtp_client/dkim",
+        "scheduler/dashboard", "scheduler/providers", "scheduler/service", "scheduler/webhooks", "smtp_client/delivery", "smtp_client/dkim",
         "smtp_client/message", "smtp_client/resolve", "store", "store/memory", "store/sqlite",
         "store/postgres"],
 }
@@ -69,6 +69,8 @@ LIBRARIES = [
     ("libidn2", r"idn2", ["scheduler/domain"]),
     ("libunbound", r"unbound\.h$", ["smtp_client/resolve"]),
     ("GMime", r"gmime/", ["smtp_client/message"]),
+    ("Boost", r"boost/", ["scheduler/dashboard"]),
+    ("prometheus-cpp", r"prometheus/", ["scheduler/dashboard"]),
     ("SQL", r"sqlite3|libpq|postgresql/", ["store/sqlite", "store/postgres"]),
 ]
 
