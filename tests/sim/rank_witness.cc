@@ -33,7 +33,16 @@ void RankWitness::Move(const std::vector<Rescored>& rescored) {
   }
 }
 
-void RankWitness::Saw(const std::vector<ports::ClaimedDelivery>& claimed) {
+bool RankWitness::TakesTheBest(const EgressIpId& ip) const {
+  const auto own = plans_.find(ip);
+  if (own == plans_.end() || own->second != PlanState::kGraduated) return true;
+  for (const auto& [other, state] : plans_) {
+    if (state != PlanState::kGraduated) return false;
+  }
+  return true;
+}
+
+void RankWitness::Saw(const EgressIpId& ip, const std::vector<ports::ClaimedDelivery>& claimed) {
   std::map<Group, Rank> last;
   for (const ports::ClaimedDelivery& one : claimed) {
     const auto place = places_.find(one.id.value());
@@ -43,6 +52,7 @@ void RankWitness::Saw(const std::vector<ports::ClaimedDelivery>& claimed) {
     if (!is_new) group->second = std::max(group->second, place->second.rank);
     Take(one.id);
   }
+  if (!TakesTheBest(ip)) return;
   for (const auto& [group, rank] : last) {
     const std::set<Rank>& left = waiting_[group];
     if (left.empty() || rank < *left.begin()) continue;
@@ -62,9 +72,13 @@ void RankWitness::Saw(absl::Span<const ports::Write> writes,
       Move(engaged->rescored);
     }
     if (const auto* claimed = std::get_if<std::vector<ports::ClaimedDelivery>>(&result.value)) {
-      Saw(*claimed);
+      const auto& claim = std::get<ports::Claim>(writes[i]);
+      Saw(claim.lane.egress_ip, *claimed);
       // Who was left out has ended.
-      for (const DeliveryId id : std::get<ports::Claim>(writes[i]).deliveries) Take(id);
+      for (const DeliveryId id : claim.deliveries) Take(id);
+    }
+    if (const auto* plan = std::get_if<Plan>(&result.value)) {
+      plans_[plan->egress_ip] = plan->state;
     }
     if (const auto* ended = std::get_if<std::vector<DeliveryId>>(&result.value)) {
       for (const DeliveryId id : *ended) Take(id);

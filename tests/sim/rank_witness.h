@@ -2,7 +2,8 @@
 //
 // Keeps whoever was never tried, by domain and campaign, in the order of the scores of now. A claim
 // must take the first of them: also when events have just re-ranked them. Pauses and holds are of a
-// whole campaign; retries and those that were claimed and given back have clocks of their own.
+// whole campaign; retries and those that were claimed and given back have clocks of their own. An
+// IP that has graduated beside one that warms up leaves it the best.
 //
 // Threads  one thread.
 #pragma once
@@ -23,6 +24,8 @@ class RankWitness {
  public:
   // A commit and its results.
   void Saw(absl::Span<const ports::Write> writes, absl::Span<const ports::WriteResult> results);
+  // Of its pool's queue: it warms up, or no other one does.
+  bool TakesTheBest(const EgressIpId& ip) const;
   // Took somebody though another one was before them.
   const std::vector<std::string>& violations() const { return violations_; }
   int64_t claims() const { return claims_; }      // Of recipients that were never tried.
@@ -39,8 +42,9 @@ class RankWitness {
   void Take(DeliveryId id);
   void Saw(const ports::AppendOutcome& outcome);
   void Move(const std::vector<Rescored>& rescored);
-  void Saw(const std::vector<ports::ClaimedDelivery>& claimed);
+  void Saw(const EgressIpId& ip, const std::vector<ports::ClaimedDelivery>& claimed);
 
+  std::map<EgressIpId, PlanState> plans_;  // By their IP.
   std::map<Group, std::set<Rank>> waiting_;
   std::unordered_map<int64_t, Place> places_;  // By delivery.
   std::vector<std::string> violations_;

@@ -525,8 +525,12 @@ void World::OnSend(const std::string& source, const std::string& host,
   if (floors_ && last_day_ != today) last_score_.clear();
   last_day_ = today;
   const bool alone = options_.established + options_.spare_ips == 0;
-  if (reported_ == 0 && delivery->attempts == 0 && delivery->in_doubt_count == 0 &&
-      !released_.contains(delivery->id) && (day != nullptr || alone)) {
+  // Behind its ramp an IP takes what warming ones leave it, and better ones when they leave more.
+  const bool leaves_the_best = day != nullptr && !ranks_.TakesTheBest(day->egress_ip);
+  if (leaves_the_best) {
+    last_score_.erase({IpOf(source), HostOf(host), delivery->campaign});
+  } else if (reported_ == 0 && delivery->attempts == 0 && delivery->in_doubt_count == 0 &&
+             !released_.contains(delivery->id) && (day != nullptr || alone)) {
     const auto [score, is_new] =
         last_score_.try_emplace({IpOf(source), HostOf(host), delivery->campaign}, delivery->score);
     if (!is_new && delivery->score > score->second) {

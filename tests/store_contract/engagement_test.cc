@@ -114,9 +114,13 @@ TEST_P(EngagementTest, ReRanksWhoHasSignalsAndHasNotEnded) {
                           testing::Field(&Rescored::old_score, old_score),
                           testing::Field(&Rescored::score, Score(id)));
   };
-  EXPECT_THAT(outcome.rescored, ElementsAre(of(deferred, 1, 0), of(queued, 1, before),
-                                            of(elsewhere, 1, 0), of(claimed, 2, 0)))
+  EXPECT_THAT(outcome.rescored,
+              ElementsAre(of(deferred, 1, 0), of(queued, 1, before), of(elsewhere, 1, 0),
+                          of(given, 1, 0.25), of(claimed, 2, 0)))
       << "once each, in the order of the events";
+  for (const Rescored& one : outcome.rescored) {
+    EXPECT_EQ(one.engaged_day, EngagedDayOf(kStart + absl::Hours(1)));
+  }
   EXPECT_EQ(Score(given), 0.25) << "a score that was given stays";
   EXPECT_EQ(Score(accepted), 0);
 
@@ -130,6 +134,7 @@ TEST_P(EngagementTest, ReRanksWhoHasSignalsAndHasNotEnded) {
   EXPECT_EQ(store().GetSignals(given).value(), std::nullopt);
   const auto page = store().LoadQueued(DeliveryId(), 1).value();
   EXPECT_EQ(page.queued.at(0).score, Score(queued)) << "a restart ranks by it";
+  EXPECT_EQ(page.queued.at(0).engaged_day, EngagedDayOf(kStart + absl::Hours(1)));
   EXPECT_EQ(store().LoadOpenClaims()->at(0).delivery.score, Score(claimed));
 }
 
