@@ -76,6 +76,7 @@ class Daemon {
     // No call shall wait for the DNS any more.
     if (dns_ != nullptr) dns_->Stop();
     if (engine_ != nullptr) engine_->Stop(settings_.drain_limit);
+    if (dashboard_ != nullptr) dashboard_->EndCalls();
     if (server_ != nullptr) server_->Stop(kCallLimit);
     dashboard_ = nullptr;  // What it has asked the server is answered.
     server_ = nullptr;
