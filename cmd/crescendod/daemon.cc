@@ -82,6 +82,7 @@ class Daemon {
     // What happens from now on is told after the next start.
     if (webhooks_ != nullptr) webhooks_->Stop();
     if (engine_ != nullptr) engine_->Stop(settings_.drain_limit);
+    if (dashboard_ != nullptr) dashboard_->EndCalls();
     if (server_ != nullptr) server_->Stop(kCallLimit);
     dashboard_ = nullptr;  // What it has asked the server is answered.
     server_ = nullptr;

@@ -11,10 +11,59 @@
 #include "absl/strings/str_cat.h"
 #include "scheduler/base/mutex.h"
 #include "scheduler/dashboard/transcode.h"
+#include "scheduler/service/errors.h"
 #include "scheduler/service/json.h"
 
 namespace crescendo::dashboard {
+
+// Lets calls begin until it is closed, and counts those that have a context, which holds the
+// channel.
+class CallGate {
+ public:
+  // Runs `begin` and true; or false.
+  template <class Begin>
+  bool Pass(Begin begin) {
+    base::MutexLock lock(&mu_);
+    if (closed_) return false;
+    begin();
+    return true;
+  }
+  // No `begin` is running any more when it returns.
+  void Close() {
+    base::MutexLock lock(&mu_);
+    closed_ = true;
+  }
+  void Add(int change) {
+    base::MutexLock lock(&count_mu_);
+    count_ += change;
+    changed_.NotifyAll();
+  }
+  void AwaitNone() {
+    base::MutexLock lock(&count_mu_);
+    while (count_ > 0) changed_.Wait(&count_mu_);
+  }
+
+ private:
+  base::Mutex mu_;
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  base::Mutex count_mu_;
+  base::CondVar changed_;
+  int count_ ABSL_GUARDED_BY(count_mu_) = 0;
+};
+
 namespace {
+
+// Stands before a context, and so goes after it.
+class Counted {
+ public:
+  explicit Counted(std::shared_ptr<CallGate> gate) : gate_(std::move(gate)) { gate_->Add(1); }
+  ~Counted() { gate_->Add(-1); }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  const std::shared_ptr<CallGate> gate_;
+};
 
 using google::protobuf::Message;
 using google::protobuf::MethodDescriptor;
@@ -43,23 +92,36 @@ class RpcFeed final : public Feed,
                       public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                       public std::enable_shared_from_this<RpcFeed> {
  public:
-  RpcFeed(grpc::GenericStub* stub, const MethodDescriptor& method, const Message& request,
-          bool named)
-      : stub_(stub), method_(method), request_(ToBuffer(request)), named_(named) {}
+  RpcFeed(std::shared_ptr<CallGate> gate, grpc::GenericStub* stub, const MethodDescriptor& method,
+          const Message& request, bool named)
+      : counted_(gate),
+        gate_(std::move(gate)),
+        stub_(stub),
+        method_(method),
+        request_(ToBuffer(request)),
+        named_(named) {}
 
   void Open(std::function<void()> wake) override {
-    self_ = shared_from_this();
     {
       base::MutexLock lock(&mu_);
       wake_ = std::move(wake);
       reading_ = held_ = true;
     }
-    stub_->PrepareBidiStreamingCall(&context_, PathOf(method_), {}, this);
-    // Between two reads nothing else keeps the call from being over and gone.
-    AddHold();
-    StartWriteLast(&request_, grpc::WriteOptions());
-    StartRead(&buffer_);
-    StartCall();
+    self_ = shared_from_this();
+    const bool begun = gate_->Pass([this] {
+      stub_->PrepareBidiStreamingCall(&context_, PathOf(method_), {}, this);
+      // Between two reads nothing else keeps the call from being over and gone.
+      AddHold();
+      StartWriteLast(&request_, grpc::WriteOptions());
+      StartRead(&buffer_);
+      StartCall();
+    });
+    if (begun) return;
+    {
+      base::MutexLock lock(&mu_);
+      reading_ = held_ = false;
+    }
+    OnDone(grpc::Status(grpc::StatusCode::UNAVAILABLE, std::string(service::Stopping().message())));
   }
 
   std::optional<std::string> Take() override {
@@ -127,6 +189,8 @@ class RpcFeed final : public Feed,
     return true;
   }
 
+  const Counted counted_;
+  const std::shared_ptr<CallGate> gate_;
   grpc::GenericStub* const stub_;
   const MethodDescriptor& method_;
   grpc::ByteBuffer request_;
@@ -158,33 +222,42 @@ MessagePtr NewMessage(const google::protobuf::Descriptor* type) {
 }
 
 Calls::Calls(std::shared_ptr<grpc::Channel> channel, absl::Duration unary_limit)
-    : stub_(std::move(channel)), unary_limit_(unary_limit) {}
+    : gate_(std::make_shared<CallGate>()), stub_(std::move(channel)), unary_limit_(unary_limit) {}
+
+Calls::~Calls() { gate_->AwaitNone(); }
+
+void Calls::Stop() { gate_->Close(); }
 
 void Calls::Unary(const MethodDescriptor& method, const Message& request, const std::string& actor,
                   std::function<void(absl::StatusOr<MessagePtr>)> done) {
   struct Call {
+    explicit Call(std::shared_ptr<CallGate> gate) : counted(std::move(gate)) {}
+    const Counted counted;
     grpc::ClientContext context;
     grpc::ByteBuffer request, answer;
   };
-  const auto call = std::make_shared<Call>();
+  const auto call = std::make_shared<Call>(gate_);
   call->request = ToBuffer(request);
   call->context.set_deadline(
       gpr_time_from_millis(absl::ToInt64Milliseconds(unary_limit_), GPR_TIMESPAN));
   if (!actor.empty()) call->context.AddMetadata("crescendo-actor", actor);
-  stub_.UnaryCall(&call->context, PathOf(method), {}, &call->request, &call->answer,
-                  [call, &method, done = std::move(done)](const grpc::Status& status) {
-                    if (!status.ok()) return done(FromGrpc(status));
-                    MessagePtr message = NewMessage(method.output_type());
-                    if (!FromBuffer(&call->answer, message.get())) {
-                      return done(absl::InternalError("the answer cannot be read"));
-                    }
-                    done(std::move(message));
-                  });
+  const auto finish = [call, &method, done](const grpc::Status& status) {
+    if (!status.ok()) return done(FromGrpc(status));
+    MessagePtr message = NewMessage(method.output_type());
+    if (!FromBuffer(&call->answer, message.get())) {
+      return done(absl::InternalError("the answer cannot be read"));
+    }
+    done(std::move(message));
+  };
+  const bool begun = gate_->Pass([&] {
+    stub_.UnaryCall(&call->context, PathOf(method), {}, &call->request, &call->answer, finish);
+  });
+  if (!begun) done(service::Stopping());
 }
 
 std::shared_ptr<Feed> Calls::Stream(const MethodDescriptor& method, const Message& request,
                                     bool named) {
-  return std::make_shared<RpcFeed>(&stub_, method, request, named);
+  return std::make_shared<RpcFeed>(gate_, &stub_, method, request, named);
 }
 
 }  // namespace crescendo::dashboard

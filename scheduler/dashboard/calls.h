@@ -27,12 +27,20 @@ const google::protobuf::MethodDescriptor& MethodOf(const std::string& name);
 // Empty, of that type.
 MessagePtr NewMessage(const google::protobuf::Descriptor* type);
 
+class CallGate;
+
 class Calls {
  public:
   // `unary_limit`: of real time.
   Calls(std::shared_ptr<grpc::Channel> channel, absl::Duration unary_limit);
-  // REQUIRES: every call has been answered, and every feed is closed.
-  ~Calls() = default;
+  // Waits for what gRPC still holds of calls that were answered and feeds that were closed: the
+  // last part of a channel must not go on one of gRPC's own threads, which it would wait for.
+  // REQUIRES: every call is answered soon, and every feed is closed.
+  ~Calls();
+
+  // Before the server is shut down: calls from now on are UNAVAILABLE. The packaged gRPC ends the
+  // process when a call begins on the channel of a server that is shut down.
+  void Stop();
 
   // `actor` "": as of nobody.
   void Unary(const google::protobuf::MethodDescriptor& method,
@@ -46,6 +54,7 @@ class Calls {
                                const google::protobuf::Message& request, bool named);
 
  private:
+  const std::shared_ptr<CallGate> gate_;
   grpc::GenericStub stub_;
   const absl::Duration unary_limit_;
 };

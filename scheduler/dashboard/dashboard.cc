@@ -44,6 +44,8 @@ void Dashboard::BeginStop() {
   live_.Stop();
 }
 
+void Dashboard::EndCalls() { calls_.Stop(); }
+
 void Dashboard::Stop() {
   live_.Stop();
   if (listener_ != nullptr) listener_->Stop();

@@ -39,6 +39,8 @@ class Dashboard {
 
   // Is not ready from now on; feeds end as the service ends its streams.
   void BeginStop();
+  // Before the service is shut down: what needs it is UNAVAILABLE from now on.
+  void EndCalls();
   // Returns when every question is answered: by `call_limit`, or by the end of the server.
   void Stop();
 

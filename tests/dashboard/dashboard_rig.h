@@ -40,6 +40,7 @@ class DashboardTest : public testing::Test {
   // As the daemon does.
   ~DashboardTest() override {
     dashboard_->BeginStop();
+    dashboard_->EndCalls();
     server_->Stop(absl::Seconds(1));
     dashboard_.reset();
   }

@@ -76,6 +76,18 @@ TEST_F(LiveTest, AStopEndsIt) {
   EXPECT_EQ(after.ReadAll(), "");
 }
 
+TEST_F(LiveTest, WhatIsAskedOfAServiceThatIsGoneIsToldSo) {
+  dashboard_->EndCalls();
+  server_->Stop(absl::ZeroDuration());
+  EXPECT_EQ(StatusOf(Get(port_, "/api/v1/plans")), 503);
+  EXPECT_EQ(StatusOf(Get(port_, "/readyz")), 503);
+  EXPECT_THAT(BodyOf(Get(port_, "/api/v1/events:stream")),
+              HasSubstr("event: failed\ndata: {\"code\":14"));
+  HttpClient client(port_);
+  Watch(client);
+  EXPECT_THAT(Until(client, "failed"), HasSubstr("\"code\":14"));
+}
+
 TEST_F(LiveTest, ThePageIsThereAndIsAskedForOnce) {
   const std::string page = Get(port_, "/");
   EXPECT_THAT(page, HasSubstr("Content-Type: text/html; charset=utf-8\r\n"));
