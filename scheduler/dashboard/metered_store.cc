@@ -1,5 +1,6 @@
 #include "scheduler/dashboard/metered_store.h"
 
+#include <concepts>
 #include <variant>
 
 namespace crescendo::dashboard {
@@ -7,7 +8,7 @@ namespace {
 
 template <class W>
 concept HasEvents = requires(const W& write) {
-  write.events;
+  { write.events } -> std::same_as<const std::vector<Event>&>;
 };
 
 }  // namespace

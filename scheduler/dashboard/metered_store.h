@@ -59,6 +59,13 @@ class MeteredStore final : public ports::Store {
   absl::StatusOr<Suppression> GetSuppression(absl::string_view address) override {
     return store_->GetSuppression(address);
   }
+  absl::StatusOr<std::vector<Webhook>> ListWebhooks() override { return store_->ListWebhooks(); }
+  absl::StatusOr<Engagement> GetEngagement(absl::string_view address) override {
+    return store_->GetEngagement(address);
+  }
+  absl::StatusOr<std::optional<EngagementSignals>> GetSignals(DeliveryId id) override {
+    return store_->GetSignals(id);
+  }
   absl::StatusOr<std::vector<PlanDay>> ListPlanDays(const PlanId& plan) override {
     return store_->ListPlanDays(plan);
   }
