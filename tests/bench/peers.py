@@ -204,7 +204,8 @@ def crescendod(bin, sink_port, sessions, extra="", folder=None):
             'domains { domain: "*" mx: "mx.sink.example" }\n')
         (path / "daemon.textproto").write_text(
             'data_dir: "data"\nlisten: "127.0.0.1:0"\nroute_files: "routes.textproto"\n'
-            'providers_dir: "providers"\nresolver { enabled: false }\nlog_level: LOG_LEVEL_WARNING\n'
+            'providers_dir: "providers"\nresolver { enabled: false }\nhttp { enabled: false }\n'
+            'log_level: LOG_LEVEL_WARNING\n'
             + extra)
         with open(path / "log", "w") as log, running(
                 [f"{bin}/crescendod", "--config", str(path / "daemon.textproto")],
