@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "cmd/crescendo/failure.h"
 #include "cmd/crescendo/forecast_commands.h"
 #include "cmd/crescendo/names.h"
 #include "cmd/crescendo/printable.h"
@@ -28,7 +30,40 @@ using Stub = v1::ForecastService::Stub;
 struct ForecastOptions {
   std::string name;
   int64_t days = 0;
+  std::vector<std::string> assumed;
 };
+
+// "5%" or "0.05".
+bool ParsePart(absl::string_view text, double* part) {
+  const bool percent = absl::ConsumeSuffix(&text, "%");
+  if (!absl::SimpleAtod(text, part)) return false;
+  if (percent) *part /= 100;
+  return true;
+}
+
+// "deferred=5%,refused=1%", "gmail:deferred=20%".
+absl::Status FillAssumed(const std::vector<std::string>& texts, v1::ReceiverModel* model) {
+  for (const std::string& text : texts) {
+    v1::ReceiverModel::Shares* shares = model->add_shares();
+    absl::string_view rest = text;
+    if (const size_t colon = rest.find(':'); colon != absl::string_view::npos) {
+      ASSIGN_OR_RETURN(*shares->mutable_provider(), ProviderName(rest.substr(0, colon)));
+      rest.remove_prefix(colon + 1);
+    }
+    for (const absl::string_view part : absl::StrSplit(rest, ',')) {
+      const std::pair<absl::string_view, absl::string_view> pair = absl::StrSplit(part, '=');
+      double share = 0;
+      const bool known = pair.first == "deferred" || pair.first == "refused";
+      if (!known || !ParsePart(pair.second, &share)) {
+        return UsageError(absl::StrCat("--assume: \"", OneLine(text),
+                                       "\" is not [PROVIDER:]deferred=5%,refused=1%"));
+      }
+      if (pair.first == "deferred") shares->set_deferred(share);
+      if (pair.first == "refused") shares->set_refused(share);
+    }
+  }
+  return absl::OkStatus();
+}
 
 // "egressIps/mta1-a/lanes/gmail" -> "mta1-a/gmail", "egressIps/mta1-a" -> "mta1-a".
 std::string Place(const std::string& name) {
@@ -151,6 +186,7 @@ absl::Status ForecastPlan(const ForecastOptions& options, Context& context) {
   v1::ForecastPlanRequest request;
   ASSIGN_OR_RETURN(*request.mutable_name(), PlanName(options.name));
   request.set_horizon_days(static_cast<int32_t>(std::min<int64_t>(options.days, INT32_MAX)));
+  RETURN_IF_ERROR(FillAssumed(options.assumed, request.mutable_receiver_model()));
   ASSIGN_OR_RETURN(const v1::Forecast forecast,
                    context.client.Call(&Stub::ForecastPlan, request, kTakes));
   Emit(context, forecast, [&context](const v1::Forecast& shown) { PrintPlan(context, shown); });
@@ -161,6 +197,7 @@ absl::Status ForecastCampaign(const ForecastOptions& options, Context& context) 
   v1::ForecastCampaignRequest request;
   ASSIGN_OR_RETURN(*request.mutable_name(), CampaignName(options.name));
   request.set_horizon_days(static_cast<int32_t>(std::min<int64_t>(options.days, INT32_MAX)));
+  RETURN_IF_ERROR(FillAssumed(options.assumed, request.mutable_receiver_model()));
   ASSIGN_OR_RETURN(const v1::Forecast forecast,
                    context.client.Call(&Stub::ForecastCampaign, request, kTakes));
   Emit(context, forecast, [&context](const v1::Forecast& shown) { PrintCampaign(context, shown); });
@@ -263,14 +300,19 @@ void AddForecastCommands(CommandTree& tree) {
   tree.Verb("plan", "forecast", "Show day by day how the plan will go, and when it is done")
       .Argument("NAME", &o->name, "warm-a or plans/warm-a")
       .Option("--days", "N", &o->days, 1, "How far to look ahead; default 180")
+      .Option("--assume", "SHARES", &o->assumed,
+              "What if receivers do this: [PROVIDER:]deferred=5%,refused=1%; may be repeated")
       .Note(
           "FINISH is with receivers as they were of late; between when they accept all, and when "
           "they give twice the trouble.")
       .Example("crescendo plan forecast warm-a")
+      .Example("crescendo plan forecast warm-a --assume refused=3% --assume gmail:deferred=20%")
       .Run([options](Context& context) { return ForecastPlan(*options, context); });
   tree.Verb("campaign", "forecast", "Show day by day how it will go, and when it is done")
       .Argument("NAME", &o->name, "spring or campaigns/spring")
       .Option("--days", "N", &o->days, 1, "How far to look ahead; default 180")
+      .Option("--assume", "SHARES", &o->assumed,
+              "What if receivers do this: [PROVIDER:]deferred=5%,refused=1%; may be repeated")
       .Note(
           "FINISH is with receivers as they were of late; between when they accept all, and when "
           "they give twice the trouble.")

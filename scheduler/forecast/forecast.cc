@@ -9,15 +9,15 @@ namespace crescendo::forecast {
 
 absl::StatusOr<Forecast> MakeForecast(const core::Snapshot& snapshot, const core::Options& options,
                                       const Subject& subject, absl::Time horizon,
-                                      absl::FunctionRef<bool()> cancelled) {
+                                      absl::FunctionRef<bool()> cancelled, const Assumed& assumed) {
   Forecast forecast;
   forecast.weight = snapshot.stride;
   const auto run = [&](const ReceiverModel& model) {
     return RunAhead(snapshot, options, model, subject, horizon, cancelled);
   };
-  ASSIGN_OR_RETURN(forecast.expected, run(AsObserved(snapshot)));
+  ASSIGN_OR_RETURN(forecast.expected, run(AsObserved(snapshot, assumed)));
   ASSIGN_OR_RETURN(const RunResult best, run(AcceptAll()));
-  ASSIGN_OR_RETURN(const RunResult worst, run(Pessimistic(snapshot)));
+  ASSIGN_OR_RETURN(const RunResult worst, run(Pessimistic(snapshot, assumed)));
   Estimate& at = forecast.at;
   at.expected = forecast.expected.at;
   at.earliest = best.at;

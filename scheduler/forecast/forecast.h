@@ -39,6 +39,7 @@ struct Forecast {
 // CANCELLED: `cancelled` said so.
 absl::StatusOr<Forecast> MakeForecast(const core::Snapshot& snapshot, const core::Options& options,
                                       const Subject& subject, absl::Time horizon,
-                                      absl::FunctionRef<bool()> cancelled);
+                                      absl::FunctionRef<bool()> cancelled,
+                                      const Assumed& assumed = {});
 
 }  // namespace crescendo::forecast

@@ -35,11 +35,25 @@ ReceiverModel::Shares SharesOf(const Sum& sum, const ReceiverModel::Shares& othe
           share(sum.complaints, sum.accepted, others.complaints)};
 }
 
+void Assume(const Assumed& assumed, ReceiverModel* model) {
+  const auto set = [](const Assumed::Shares& from, ReceiverModel::Shares* to) {
+    to->deferred = to->pushback = from.deferred;
+    to->refused = to->hard_bounces = from.refused;
+  };
+  if (assumed.any.has_value()) {
+    set(*assumed.any, &model->any);
+    for (auto& [provider, shares] : model->at) set(*assumed.any, &shares);
+  }
+  for (const auto& [provider, shares] : assumed.at) {
+    set(shares, &model->at.try_emplace(provider, model->any).first->second);
+  }
+}
+
 }  // namespace
 
 ReceiverModel AcceptAll() { return {}; }
 
-ReceiverModel AsObserved(const core::Snapshot& snapshot) {
+ReceiverModel AsObserved(const core::Snapshot& snapshot, const Assumed& assumed) {
   Sum all;
   int64_t accepted = 0;
   absl::flat_hash_map<ProviderId, Sum> sums;
@@ -67,11 +81,12 @@ ReceiverModel AsObserved(const core::Snapshot& snapshot) {
   for (const LaneRecord& lane : snapshot.lanes) {
     if (lane.rate_per_hour > 0) model.lane_limit_per_hour[lane.lane] = lane.rate_per_hour / kCut;
   }
+  Assume(assumed, &model);
   return model;
 }
 
-ReceiverModel Pessimistic(const core::Snapshot& snapshot) {
-  ReceiverModel model = AsObserved(snapshot);
+ReceiverModel Pessimistic(const core::Snapshot& snapshot, const Assumed& assumed) {
+  ReceiverModel model = AsObserved(snapshot, assumed);
   double attempts = 0;
   for (const LedgerRow& row : snapshot.ledger) {
     attempts += static_cast<double>(row.accepted + row.refused + row.deferred + row.in_doubt);

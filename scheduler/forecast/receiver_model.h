@@ -7,6 +7,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
@@ -35,12 +36,22 @@ struct ReceiverModel {
   }
 };
 
+// What somebody wants to know the consequences of, instead of what was observed.
+struct Assumed {
+  // Of attempts. All of it is what guardrails count: pushback, and hard bounces.
+  struct Shares {
+    double deferred = 0, refused = 0;
+  };
+  std::optional<Shares> any;  // Of providers that have none of their own here.
+  absl::flat_hash_map<ProviderId, Shares> at;
+};
+
 // All is accepted: no forecast can be earlier.
 ReceiverModel AcceptAll();
 // As the lanes have fared on their newest days. A provider with few attempts is taken to be like
 // all of them together; a lane that was cut meets the limit again that it met.
-ReceiverModel AsObserved(const core::Snapshot& snapshot);
+ReceiverModel AsObserved(const core::Snapshot& snapshot, const Assumed& assumed = {});
 // Twice as much trouble, some where there was none, and lanes that were cut stay at their cut rate.
-ReceiverModel Pessimistic(const core::Snapshot& snapshot);
+ReceiverModel Pessimistic(const core::Snapshot& snapshot, const Assumed& assumed = {});
 
 }  // namespace crescendo::forecast

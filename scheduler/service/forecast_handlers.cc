@@ -29,6 +29,44 @@ absl::StatusOr<absl::Duration> HorizonFrom(int32_t days) {
   return absl::Hours(24 * (days == 0 ? kDefaultDays : days));
 }
 
+// `providers`: those that there are.
+absl::StatusOr<forecast::Assumed> AssumedFrom(const v1::ReceiverModel& proto,
+                                              const ProviderCatalog& providers) {
+  forecast::Assumed assumed;
+  for (int i = 0; i < proto.shares_size(); ++i) {
+    const v1::ReceiverModel::Shares& shares = proto.shares(i);
+    const std::string field = absl::StrCat("receiver_model.shares[", i, "]");
+    // Written so that NaN fails too.
+    const auto good = [](double share) { return share >= 0 && share <= 0.9; };
+    if (!good(shares.deferred()) || !good(shares.refused()) ||
+        !(shares.deferred() + shares.refused() <= 1)) {
+      return Fault(field,
+                   absl::StrCat("has ", shares.deferred(), " deferred and ", shares.refused(),
+                                " refused; each must be 0 to 0.9, both together at most 1"));
+    }
+    const forecast::Assumed::Shares taken{shares.deferred(), shares.refused()};
+    bool twice = false;
+    if (shares.provider().empty()) {
+      twice = assumed.any.has_value();
+      assumed.any = taken;
+    } else {
+      ASSIGN_OR_RETURN(const ProviderId id,
+                       ParseProvider(absl::StrCat(field, ".provider"), shares.provider()));
+      if (providers.Find(id) == nullptr) {
+        return absl::NotFoundError(absl::StrCat("there is no provider \"", id.text(), "\""));
+      }
+      twice = !assumed.at.emplace(id, taken).second;
+    }
+    if (twice) return Fault(field, "is of the same providers as one before it");
+  }
+  return assumed;
+}
+
+void AddAssumption(const forecast::Assumed& assumed, v1::Forecast* response) {
+  if (!assumed.any.has_value() && assumed.at.empty()) return;
+  response->add_assumptions("receivers answer as was asked for, not as they were observed");
+}
+
 template <class Record>
 Record* Find(std::vector<Record>& records, const decltype(Record::id)& id) {
   const auto found = std::find_if(records.begin(), records.end(),
@@ -96,9 +134,11 @@ grpc::ServerUnaryReactor* ForecastHandlers::ForecastPlan(grpc::CallbackServerCon
   return Unary(context, [&](Answer& answer) -> absl::Status {
     ASSIGN_OR_RETURN(const PlanId id, ParsePlan("name", request->name()));
     ASSIGN_OR_RETURN(const absl::Duration horizon, HorizonFrom(request->horizon_days()));
+    ASSIGN_OR_RETURN(forecast::Assumed assumed,
+                     AssumedFrom(request->receiver_model(), engine_->providers()));
     ASSIGN_OR_RETURN(forecast::Workers::Slot slot, workers_.Reserve());
-    auto make = [this, id, horizon, response](core::Snapshot snapshot,
-                                              Cancelled cancelled) -> absl::Status {
+    auto make = [this, id, horizon, assumed = std::move(assumed), response](
+                    core::Snapshot snapshot, Cancelled cancelled) -> absl::Status {
       RETURN_IF_ERROR(CheckLoaded(snapshot));
       Plan* plan = Find(snapshot.plans, id);
       if (plan == nullptr) {
@@ -126,7 +166,8 @@ grpc::ServerUnaryReactor* ForecastHandlers::ForecastPlan(grpc::CallbackServerCon
       subject.plan = id;
       ASSIGN_OR_RETURN(const forecast::Forecast made,
                        forecast::MakeForecast(snapshot, engine_->options(), subject,
-                                              snapshot.now.wall + horizon, cancelled));
+                                              snapshot.now.wall + horizon, cancelled, assumed));
+      AddAssumption(assumed, response);
       FillPlanForecast(snapshot, made, *plan, horizon, response);
       return absl::OkStatus();
     };
@@ -141,9 +182,11 @@ grpc::ServerUnaryReactor* ForecastHandlers::ForecastCampaign(
   return Unary(context, [&](Answer& answer) -> absl::Status {
     ASSIGN_OR_RETURN(const CampaignId id, ParseCampaign("name", request->name()));
     ASSIGN_OR_RETURN(const absl::Duration horizon, HorizonFrom(request->horizon_days()));
+    ASSIGN_OR_RETURN(forecast::Assumed assumed,
+                     AssumedFrom(request->receiver_model(), engine_->providers()));
     ASSIGN_OR_RETURN(forecast::Workers::Slot slot, workers_.Reserve());
-    auto make = [this, id, horizon, response](core::Snapshot snapshot,
-                                              Cancelled cancelled) -> absl::Status {
+    auto make = [this, id, horizon, assumed = std::move(assumed), response](
+                    core::Snapshot snapshot, Cancelled cancelled) -> absl::Status {
       RETURN_IF_ERROR(CheckLoaded(snapshot));
       Campaign* campaign = Find(snapshot.campaigns, id);
       if (campaign == nullptr) {
@@ -163,7 +206,8 @@ grpc::ServerUnaryReactor* ForecastHandlers::ForecastCampaign(
       subject.campaign = campaign->key;
       ASSIGN_OR_RETURN(const forecast::Forecast made,
                        forecast::MakeForecast(snapshot, engine_->options(), subject,
-                                              snapshot.now.wall + horizon, cancelled));
+                                              snapshot.now.wall + horizon, cancelled, assumed));
+      AddAssumption(assumed, response);
       FillCampaignForecast(snapshot, made, *campaign, horizon, response);
       return absl::OkStatus();
     };

@@ -246,6 +246,25 @@ TEST(Forecast, GuardrailsDecideByWhatWasObserved) {
   }
 }
 
+TEST(Forecast, WhatIfReceiversDoThis) {
+  const core::Snapshot snapshot = NewSnapshot({{1, 1000}, {1, 2000}}, 100'000);
+  const auto at = [&](const Assumed& assumed) {
+    return MakeForecast(
+               snapshot, core::Options(), OfPlan(), snapshot.now.wall + Day(4),
+               [] { return false; }, assumed)
+        ->at.expected;
+  };
+  EXPECT_TRUE(at({}).has_value());
+  EXPECT_TRUE(at({.any = Assumed::Shares{0.05, 0.01}, .at = {}}).has_value());
+  // Above the guardrails, at all of them or at one.
+  EXPECT_FALSE(at({.any = Assumed::Shares{0, 0.03}, .at = {}}).has_value());
+  EXPECT_FALSE(at({.any = Assumed::Shares{0.15, 0}, .at = {}}).has_value());
+  EXPECT_FALSE(at({.any = {}, .at = {{ProviderId("gmail"), {0, 0.05}}}}).has_value());
+  EXPECT_TRUE(at({.any = Assumed::Shares{0, 0.03},
+                  .at = {{ProviderId("gmail"), {0, 0}}, {ProviderId("yahoo"), {0, 0}}}})
+                  .has_value());
+}
+
 // One recipient for many: the same dates, within what a day's steps allow.
 TEST(Forecast, HeavyRecipientsGiveTheSameDates) {
   const std::vector<Stage> stages = {{2, 200}, {2, 500}, {2, 1000}, {2, 2000}, {60, 4000}};
