@@ -53,6 +53,9 @@ constexpr Route kRoutes[] = {
     {"GET", "events:stream", "EventService.StreamEvents", "after_event"},
     {"GET", "suppressions", "SuppressionService.ListSuppressions"},
     {"GET", "{name=suppressions/*}", "SuppressionService.GetSuppression"},
+    {"GET", "{name=engagements/*}", "EngagementService.GetEngagement"},
+    {"GET", "webhooks", "WebhookService.ListWebhooks"},
+    {"GET", "{name=webhooks/*}", "WebhookService.GetWebhook"},
 };
 
 using Parts = std::vector<absl::string_view>;

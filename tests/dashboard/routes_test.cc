@@ -52,6 +52,9 @@ TEST(Routes, PathsAreResourceNames) {
                 "name", "campaigns/c/deliveries/7/transcript"},
            Case{"GET", "suppressions/ann%40x.example", "SuppressionService.GetSuppression", "name",
                 "suppressions/ann@x.example"},
+           Case{"GET", "engagements/ann%40x.example", "EngagementService.GetEngagement", "name",
+                "engagements/ann@x.example"},
+           Case{"GET", "webhooks/crm", "WebhookService.GetWebhook", "name", "webhooks/crm"},
            Case{"GET", "events:stream", "EventService.StreamEvents", "", ""},
        }) {
     SCOPED_TRACE(c.path);
