@@ -100,6 +100,12 @@ absl::Status CheckLoaded(const core::Snapshot& snapshot) {
       "the daemon has just started and loads the queue; try again in a few seconds");
 }
 
+// The slot is free before the caller, who may ask again at once, has the answer.
+void Refuse(forecast::Workers::Slot slot, Answer answer, const absl::Status& why) {
+  { const forecast::Workers::Slot freed = std::move(slot); }
+  answer.Finish(why);
+}
+
 bool Waits(const Delivery& delivery) {
   return delivery.state == DeliveryState::kQueued || delivery.state == DeliveryState::kDeferred;
 }
@@ -228,7 +234,7 @@ void ForecastHandlers::Explain(grpc::CallbackServerContext* context, forecast::W
         std::vector<forecast::Situation> situations;
         for (const auto& [name, question] : questions) {
           absl::StatusOr<forecast::Situation> situation = forecast::Situate(*shard, question, now);
-          if (!situation.ok()) return next.Finish(situation.status());
+          if (!situation.ok()) return Refuse(std::move(slot), std::move(next), situation.status());
           situations.push_back(*std::move(situation));
         }
         auto make = [this, questions = std::move(questions), situations = std::move(situations),
@@ -285,19 +291,22 @@ grpc::ServerUnaryReactor* ForecastHandlers::ExplainWait(grpc::CallbackServerCont
       std::vector<Delivery> found;
       if (is_delivery) {
         absl::StatusOr<Delivery> one = store.GetDelivery(delivery.delivery);
-        if (!one.ok()) return answer.Finish(one.status());
+        if (!one.ok()) return Refuse(std::move(slot), std::move(answer), one.status());
         if (!delivery.campaign.empty() && delivery.campaign != one->campaign) {
-          return answer.Finish(absl::NotFoundError(absl::StrCat(
-              "there is no delivery ", delivery.delivery.value(), " in this campaign")));
+          return Refuse(
+              std::move(slot), std::move(answer),
+              absl::NotFoundError(absl::StrCat("there is no delivery ", delivery.delivery.value(),
+                                               " in this campaign")));
         }
         found.push_back(*std::move(one));
       } else {
         absl::StatusOr<std::vector<Delivery>> all = store.ListDeliveries(filter, {}, 1000);
-        if (!all.ok()) return answer.Finish(all.status());
+        if (!all.ok()) return Refuse(std::move(slot), std::move(answer), all.status());
         found = *std::move(all);
         if (found.empty()) {
-          return answer.Finish(absl::NotFoundError(
-              absl::StrCat("no campaign has the recipient ", Quoted(*filter.address))));
+          return Refuse(std::move(slot), std::move(answer),
+                        absl::NotFoundError(absl::StrCat("no campaign has the recipient ",
+                                                         Quoted(*filter.address))));
         }
         // Those that wait, then the newest.
         std::sort(found.begin(), found.end(), [](const Delivery& a, const Delivery& b) {
